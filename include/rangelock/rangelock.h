@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * rangelock: locks over ranges [start, end) of one object.
+ *
+ * Threads that share one address space, file or device take a range of it,
+ * shared (read) or exclusive (write), and wait only for others whose range
+ * overlaps theirs and where at least one of the two writes.
+ *
+ *	static struct rangelock lock = RANGELOCK_INITIALIZER;
+ *
+ *	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
+ *	rangelock_wrlock(&lock, &req, 4096, 8192);
+ *	...bytes 4096 to 8191 are ours...
+ *	rangelock_unlock(&lock, &req);
+ *
+ * All-zero memory is a valid lock and a valid, idle request.  Nothing here
+ * allocates.  When not to use it: if every critical section covers the whole
+ * object, a pthread_rwlock_t says the same in fewer words.
+ *
+ * Ranges.  start and end are in units of the caller's choice (bytes, pages,
+ * keys).  A range is half-open and not empty: start < end.  The end
+ * RANGELOCK_MAX means "no upper bound".
+ *
+ * Errors.  Every call that returns int returns 0 or a positive errno value,
+ * as pthreads do.  A NULL object, start >= end, or an unknown engine, mode or
+ * flag is EINVAL; a call that this engine lacks is ENOTSUP (ask
+ * rangelock_engine_caps()).  A call that fails leaves lock and request as
+ * they were, unless its own page below says otherwise.
+ *
+ * Ownership.  The caller owns the memory of locks and requests.  A request
+ * must stay in place, untouched, from the lock call to the end of the unlock
+ * call.  Both may live on the stack, in static storage or inside another
+ * object; do not copy or move one that is in use.
+ *
+ * Threads.  Every call may be made by any number of threads at once on one
+ * lock.  One request is used by one thread at a time, except that any thread
+ * may cancel it, and that the thread that unlocks it need not be the one that
+ * locked it.  A thread may hold any number of requests.  Calls that wait are
+ * no cancellation points; asynchronous pthread_cancel() inside a call, and
+ * calls from a signal handler, are not allowed.
+ *
+ * Memory order.  What was written before an unlock is visible after every
+ * later conflicting lock.
+ */
+#ifndef RANGELOCK_RANGELOCK_H
+#define RANGELOCK_RANGELOCK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct timespec; /* <time.h> hides it in strict C99 */
+
+#if defined(__GNUC__)
+#define RANGELOCK_API __attribute__((__visibility__("default")))
+#else
+#define RANGELOCK_API
+#endif
+
+/* ------------------------------------------------------------------------ *
+ * Objects
+ * ------------------------------------------------------------------------ */
+
+/* The lock.  Its contents are private; its size is part of the ABI. */
+struct rangelock {
+	uint64_t private_[8];
+};
+#define RANGELOCK_INITIALIZER { { 0 } }
+
+/*
+ * One request: idle -> waiting -> held -> idle.  Owned by the caller; its
+ * contents are private, its size is part of the ABI.  After unlock (and after
+ * any failed lock) it is idle again and can be used for another range or
+ * another lock without being initialised anew.
+ */
+struct rangelock_req {
+	uint64_t private_[16];
+};
+#define RANGELOCK_REQ_INITIALIZER { { 0 } }
+
+#if defined(__cplusplus) && __cplusplus >= 201103L
+static_assert(sizeof(struct rangelock) <= 64, "a lock fits in 64 bytes");
+static_assert(sizeof(struct rangelock_req) <= 128, "a request fits in 128 bytes");
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+_Static_assert(sizeof(struct rangelock) <= 64, "a lock fits in 64 bytes");
+_Static_assert(sizeof(struct rangelock_req) <= 128, "a request fits in 128 bytes");
+#endif
+
+enum rangelock_mode {
+	RANGELOCK_READ,  /* shared: conflicts with overlapping writes */
+	RANGELOCK_WRITE  /* exclusive: conflicts with everything that overlaps */
+};
+
+enum rangelock_engine {
+	RANGELOCK_TREE,   /* interval tree: strict FIFO, every feature */
+	RANGELOCK_LIST,   /* lockless list: bounded bypass */
+	RANGELOCK_SHARDED /* for many cores: bounded bypass */
+};
+
+/* A range and how it is wanted. */
+struct rangelock_range {
+	uint64_t start, end;
+	enum rangelock_mode mode;
+};
+
+#define RANGELOCK_MAX  UINT64_MAX       /* as an end: no upper bound */
+#define RANGELOCK_FULL 0, RANGELOCK_MAX /* start and end of the full range */
+
+/* The most later conflicting grants that can overtake a waiting request
+ * where grants are not strictly FIFO (RANGELOCK_BARGING; list; sharded). */
+#define RANGELOCK_MAX_BYPASS 4096
+
+/* Flags of struct rangelock_attr. */
+#define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so */
+#define RANGELOCK_STATS   0x2u /* count, for rangelock_stats() */
+#define RANGELOCK_BARGING 0x4u /* tree: bounded bypass instead of strict FIFO */
+
+/*
+ * How a lock is to be made.  All zero means defaults; use a designated
+ * initializer, so that fields added later are zero:
+ *
+ *	struct rangelock_attr attr = { .engine = RANGELOCK_TREE, .name = "inode" };
+ */
+struct rangelock_attr {
+	enum rangelock_engine engine;
+	unsigned flags;
+	const char *name; /* for dumps and diagnostics; may be NULL; not copied */
+	uint64_t reserved_[4]; /* zero */
+};
+
+/* ------------------------------------------------------------------------ *
+ * Life of a lock
+ * ------------------------------------------------------------------------ */
+
+/*
+ * rangelock_init: make a lock.  attr NULL means defaults.
+ *   EINVAL   lock NULL, unknown engine or flag, a reserved field not zero
+ *   ENOTSUP  the engine or flag exists but this version does not offer it
+ * A lock in static or zeroed memory needs no call (RANGELOCK_INITIALIZER).
+ */
+RANGELOCK_API int rangelock_init(struct rangelock *, const struct rangelock_attr *attr);
+
+/*
+ * rangelock_destroy: end a lock's life.  Its memory can be reused as soon as
+ * 0 is returned, even while the rangelock_unlock() of another thread, which
+ * made this possible, has not returned yet.  Every other call must have.
+ *   EBUSY    something is held, waiting or reserved; the lock lives on
+ *   EINVAL   lock NULL, or destroyed before
+ */
+RANGELOCK_API int rangelock_destroy(struct rangelock *);
+
+/* ------------------------------------------------------------------------ *
+ * Lock and unlock
+ *
+ * On every engine nobody waits for, or fails because of, a request that it
+ * does not conflict with.  On the tree engine conflicting requests are
+ * granted in the order of their arrival, readers included.
+ * ------------------------------------------------------------------------ */
+
+/*
+ * rangelock_rdlock, rangelock_wrlock: hold [start, end), waiting as long as
+ * it takes.
+ *   EINVAL     a NULL object, start >= end, req in use, lock destroyed
+ *   ECANCELED  another thread called rangelock_cancel(); req is idle
+ */
+RANGELOCK_API int rangelock_rdlock(struct rangelock *, struct rangelock_req *req,
+				   uint64_t start, uint64_t end);
+RANGELOCK_API int rangelock_wrlock(struct rangelock *, struct rangelock_req *req,
+				   uint64_t start, uint64_t end);
+
+/*
+ * rangelock_tryrdlock, rangelock_trywrlock: the same without waiting.
+ *   EBUSY      a conflicting request is held or waiting; nothing has changed
+ *   EINVAL     as above
+ */
+RANGELOCK_API int rangelock_tryrdlock(struct rangelock *, struct rangelock_req *req,
+				      uint64_t start, uint64_t end);
+RANGELOCK_API int rangelock_trywrlock(struct rangelock *, struct rangelock_req *req,
+				      uint64_t start, uint64_t end);
+
+/*
+ * rangelock_timedrdlock, rangelock_timedwrlock: the same, waiting until
+ * abstime at most: an absolute time of CLOCK_MONOTONIC (absolute, so that a
+ * caller that retries does not wait longer than it meant to).  A range that
+ * can be had at once is had, whatever abstime says.  abstime NULL waits as
+ * long as it takes.
+ *   ETIMEDOUT  abstime has passed; req is idle, and those that queued behind
+ *              it go on as if it had never been there
+ *   EINVAL     as above, or the call has to wait and tv_nsec is not within
+ *              0..999999999
+ *   ECANCELED  as above
+ */
+RANGELOCK_API int rangelock_timedrdlock(struct rangelock *, struct rangelock_req *req,
+					uint64_t start, uint64_t end,
+					const struct timespec *abstime);
+RANGELOCK_API int rangelock_timedwrlock(struct rangelock *, struct rangelock_req *req,
+					uint64_t start, uint64_t end,
+					const struct timespec *abstime);
+
+/*
+ * rangelock_unlock: give a held range up, from any thread.  Grants the
+ * requests that waited for this one alone, and wakes just those.
+ *   EINVAL     a NULL object
+ *   EPERM      req does not hold a range of this lock
+ */
+RANGELOCK_API int rangelock_unlock(struct rangelock *, struct rangelock_req *req);
+
+/*
+ * rangelock_cancel: make another thread's waiting lock call return ECANCELED.
+ * The caller sees to it that the request's memory lives until this call
+ * returns.
+ *   EBUSY      too late: the request is not waiting on this lock; it was
+ *              granted before (and perhaps unlocked since), or has ended
+ *   EINVAL     a NULL object
+ */
+RANGELOCK_API int rangelock_cancel(struct rangelock *, struct rangelock_req *req);
+
+/* ------------------------------------------------------------------------ *
+ * Change what is held
+ *
+ * In this version every call of this section and of the sections down to
+ * "Look at a lock" answers ENOTSUP (after EINVAL for bad arguments).
+ * ------------------------------------------------------------------------ */
+
+/* rangelock_downgrade: write -> read; never waits. */
+RANGELOCK_API int rangelock_downgrade(struct rangelock *, struct rangelock_req *req);
+
+/* rangelock_tryupgrade: read -> write.  EBUSY: still held for read. */
+RANGELOCK_API int rangelock_tryupgrade(struct rangelock *, struct rangelock_req *req);
+
+/* rangelock_upgrade: read -> write, waiting for overlapping readers; no
+ * writer gets in between.  EDEADLK: another upgrade overlaps.  ECANCELED: as
+ * for the lock calls.  Either way the read is still held. */
+RANGELOCK_API int rangelock_upgrade(struct rangelock *, struct rangelock_req *req);
+
+/* rangelock_reduce: keep only [start, end), a part of what is held. */
+RANGELOCK_API int rangelock_reduce(struct rangelock *, struct rangelock_req *req,
+				   uint64_t start, uint64_t end);
+
+/* rangelock_split: req keeps what lies below at, tail holds the rest. */
+RANGELOCK_API int rangelock_split(struct rangelock *, struct rangelock_req *req,
+				  uint64_t at, struct rangelock_req *tail);
+
+/* rangelock_tryextend: grow to [start, end).  EBUSY: nothing has changed. */
+RANGELOCK_API int rangelock_tryextend(struct rangelock *, struct rangelock_req *req,
+				      uint64_t start, uint64_t end);
+
+/* ------------------------------------------------------------------------ *
+ * Other ways to lock
+ * ------------------------------------------------------------------------ */
+
+/* rangelock_rdlock_nested: for a caller that already holds outer.  Waits for
+ * held writers only, never behind a queued one. */
+RANGELOCK_API int rangelock_rdlock_nested(struct rangelock *, struct rangelock_req *req,
+					  uint64_t start, uint64_t end,
+					  const struct rangelock_req *outer);
+
+/* rangelock_lockv: all ranges as one arrival, so that callers of lockv never
+ * deadlock among themselves.  EINVAL: ranges of the vector conflict.
+ * ETIMEDOUT: nothing is held.  abstime NULL: no limit. */
+RANGELOCK_API int rangelock_lockv(struct rangelock *, struct rangelock_req reqs[],
+				  const struct rangelock_range ranges[], size_t n,
+				  const struct timespec *abstime);
+RANGELOCK_API int rangelock_unlockv(struct rangelock *, struct rangelock_req reqs[], size_t n);
+
+/* rangelock_submit: lock without waiting.  0: held now, no callback.
+ * EINPROGRESS: the callback will run once, in the thread that makes the grant
+ * (error 0) or cancels the request (error ECANCELED), with no internal lock
+ * held; it may call anything. */
+typedef void rangelock_granted_fn(struct rangelock_req *req, int error, void *arg);
+RANGELOCK_API int rangelock_submit(struct rangelock *, struct rangelock_req *req,
+				   const struct rangelock_range *range,
+				   rangelock_granted_fn *granted, void *arg);
+
+/* ------------------------------------------------------------------------ *
+ * Reservations: "I chose this range and am about to lock it"
+ *
+ * Advisory and pairwise disjoint.  They block no lock call; a write grant
+ * over one revokes it.  Each ends exactly once: committed, revoked or
+ * unreserved.
+ * ------------------------------------------------------------------------ */
+
+/* rangelock_reserve: EBUSY if the range overlaps a reservation, or a held or
+ * waiting write. */
+RANGELOCK_API int rangelock_reserve(struct rangelock *, struct rangelock_req *req,
+				    uint64_t start, uint64_t end);
+
+/* rangelock_reserve_gap: find and reserve size units within [lo, hi), start a
+ * multiple of align.  ENOSPC: there is no such gap. */
+RANGELOCK_API int rangelock_reserve_gap(struct rangelock *, struct rangelock_req *req,
+					uint64_t size, uint64_t align,
+					uint64_t lo, uint64_t hi, uint64_t *ret_start);
+
+/* rangelock_commit: 0: held for write, and no overlapping write was granted
+ * since reserve.  ECANCELED: revoked or cancelled; req is idle.  ETIMEDOUT:
+ * the reservation stands. */
+RANGELOCK_API int rangelock_commit(struct rangelock *, struct rangelock_req *req,
+				   const struct timespec *abstime);
+
+RANGELOCK_API int rangelock_unreserve(struct rangelock *, struct rangelock_req *req);
+
+/* rangelock_is_reserved: false once revoked. */
+RANGELOCK_API bool rangelock_is_reserved(struct rangelock *, const struct rangelock_req *req);
+
+/* ------------------------------------------------------------------------ *
+ * For callers who keep a structure of their own under the engine's short
+ * mutex (tree engine): look it up inside enter, then wait for the range that
+ * it names.
+ * ------------------------------------------------------------------------ */
+
+/* rangelock_enter, rangelock_leave: take and give the mutex.  On a lock that
+ * does not offer it, enter prints a message and aborts. */
+RANGELOCK_API void rangelock_enter(struct rangelock *);
+RANGELOCK_API void rangelock_leave(struct rangelock *);
+
+/* rangelock_wait_entered: called inside enter; gives the mutex up while it
+ * waits, and has it again when it returns. */
+RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_req *req,
+					 const struct rangelock_range *range,
+					 const struct timespec *abstime);
+
+/* rangelock_lock_chosen: choose() runs under the mutex each time the request
+ * is considered, and names the range, or returns an errno that ends the call. */
+typedef int rangelock_choose_fn(void *arg, struct rangelock_range *range);
+RANGELOCK_API int rangelock_lock_chosen(struct rangelock *, struct rangelock_req *req,
+					rangelock_choose_fn *choose, void *arg,
+					const struct timespec *abstime);
+
+/* ------------------------------------------------------------------------ *
+ * Look at a lock
+ * ------------------------------------------------------------------------ */
+
+enum rangelock_state { RANGELOCK_HELD, RANGELOCK_WAITING, RANGELOCK_RESERVED };
+
+/* One request as rangelock_walk() shows it. */
+struct rangelock_info {
+	uint64_t start, end;
+	enum rangelock_mode mode;
+	enum rangelock_state state;
+	const struct rangelock_req *req; /* whose it is */
+	uint64_t arrival;  /* among those shown, who came first has the smaller number */
+	uint64_t blockers; /* how many earlier requests it still waits for */
+};
+typedef int rangelock_walk_fn(const struct rangelock_info *, void *arg);
+
+/*
+ * rangelock_walk: call fn for every held, waiting and reserved request, in
+ * the order of their starts; a consistent picture of one moment.  fn runs
+ * under the engine's short mutex: it must be quick and must not call into the
+ * same lock.  A non-zero value from fn ends the walk and is returned.
+ *   EINVAL   a NULL argument, lock destroyed
+ */
+RANGELOCK_API int rangelock_walk(struct rangelock *, rangelock_walk_fn *fn, void *arg);
+
+/*
+ * rangelock_is_locked: is every unit of [start, end) held, by whomever, in at
+ * least this mode?  For assertions.  false for bad arguments.
+ */
+RANGELOCK_API bool rangelock_is_locked(struct rangelock *, uint64_t start, uint64_t end,
+				       enum rangelock_mode mode);
+
+/* Counted since init, where RANGELOCK_STATS is set. */
+struct rangelock_stats {
+	uint64_t reads, writes;       /* grants by mode */
+	uint64_t waits;               /* grants that had to wait */
+	uint64_t wait_ns, wait_max_ns; /* their waiting, summed and longest */
+	uint64_t timeouts, cancels;   /* requests that ended so */
+	uint64_t wakeups;             /* threads woken */
+	uint64_t reserved_[8];
+};
+
+/* rangelock_stats: ENOTSUP unless the lock has RANGELOCK_STATS. */
+RANGELOCK_API int rangelock_stats(struct rangelock *, struct rangelock_stats *ret_stats);
+
+/* What an engine offers, beyond init, destroy and version. */
+#define RANGELOCK_CAP_LOCK    0x0001u /* rdlock, wrlock, try, timed, unlock, cancel, walk, is_locked */
+#define RANGELOCK_CAP_FIFO    0x0002u /* strict FIFO among conflicts */
+#define RANGELOCK_CAP_CONVERT 0x0004u /* downgrade, tryupgrade, upgrade */
+#define RANGELOCK_CAP_RESIZE  0x0008u /* reduce, split, tryextend */
+#define RANGELOCK_CAP_NESTED  0x0010u /* rdlock_nested */
+#define RANGELOCK_CAP_VECTOR  0x0020u /* lockv, unlockv */
+#define RANGELOCK_CAP_SUBMIT  0x0040u /* submit */
+#define RANGELOCK_CAP_RESERVE 0x0080u /* reserve, reserve_gap, commit, unreserve, is_reserved */
+#define RANGELOCK_CAP_ENTER   0x0100u /* enter, leave, wait_entered, lock_chosen */
+#define RANGELOCK_CAP_BARGING 0x0200u /* RANGELOCK_BARGING */
+#define RANGELOCK_CAP_CHECKED 0x0400u /* RANGELOCK_CHECKED */
+#define RANGELOCK_CAP_STATS   0x0800u /* RANGELOCK_STATS */
+
+/* rangelock_engine_caps: RANGELOCK_CAP_* of an engine; 0 where this version
+ * does not have it. */
+RANGELOCK_API unsigned rangelock_engine_caps(enum rangelock_engine);
+
+/* rangelock_version: "major.minor.patch" of the library that runs. */
+RANGELOCK_API const char *rangelock_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* RANGELOCK_RANGELOCK_H */

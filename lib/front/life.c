@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A lock's life, what it shows of itself, and what engines and version there are. */
+#include <errno.h>
+#include <string.h>
+
+#include "front/word.h"
+#include "tree/tree.h"
+
+#define KNOWN_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
+
+static bool attr_is_known(const struct rangelock_attr *attr)
+{
+	static const struct rangelock_attr zero;
+
+	return (unsigned)attr->engine <= RANGELOCK_SHARDED && !(attr->flags & ~KNOWN_FLAGS) &&
+	       memcmp(attr->reserved_, zero.reserved_, sizeof(zero.reserved_)) == 0;
+}
+
+int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *attr)
+{
+	static const struct rangelock_attr defaults;
+	struct lock *lock = to_lock(public_lock);
+
+	if (!attr)
+		attr = &defaults;
+	if (!lock || !attr_is_known(attr))
+		return EINVAL;
+	if (attr->engine != RANGELOCK_TREE || attr->flags)
+		return ENOTSUP;
+
+	memset(public_lock, 0, sizeof(*public_lock));
+	lock->engine = attr->engine;
+	lock->flags = attr->flags;
+	lock->name = attr->name;
+	return 0;
+}
+
+int rangelock_destroy(struct rangelock *public_lock)
+{
+	struct lock *lock = to_lock(public_lock);
+
+	if (!lock)
+		return EINVAL;
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	if (!itree_empty(&lock->tree)) {
+		rl_leave(lock);
+		return EBUSY;
+	}
+	rl_leave_dead(lock);
+	return 0;
+}
+
+bool rangelock_is_locked(struct rangelock *public_lock, uint64_t start, uint64_t end,
+			 enum rangelock_mode mode)
+{
+	struct lock *lock = to_lock(public_lock);
+
+	if (!lock || start >= end || (unsigned)mode > RANGELOCK_WRITE || rl_enter(lock))
+		return false;
+	bool locked = rl_tree_is_locked(lock, start, end, mode);
+	rl_leave(lock);
+	return locked;
+}
+
+int rangelock_walk(struct rangelock *public_lock, rangelock_walk_fn *fn, void *arg)
+{
+	struct lock *lock = to_lock(public_lock);
+
+	if (!lock || !fn)
+		return EINVAL;
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	int stop = rl_tree_walk(lock, fn, arg);
+	rl_leave(lock);
+	return stop;
+}
+
+int rangelock_stats(struct rangelock *lock, struct rangelock_stats *ret_stats)
+{
+	if (!lock || !ret_stats)
+		return EINVAL;
+	return ENOTSUP; /* no lock has RANGELOCK_STATS: init refuses it */
+}
+
+unsigned rangelock_engine_caps(enum rangelock_engine engine)
+{
+	return engine == RANGELOCK_TREE ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO : 0;
+}
+
+const char *rangelock_version(void)
+{
+	return RANGELOCK_VERSION_STRING;
+}

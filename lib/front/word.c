@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The short mutex in the lock word, with inflation and deflation: word.h. */
+#include "front/word.h"
+
+#include <errno.h>
+
+#include "tree/tree.h"
+#include "wait/wait.h"
+
+/*
+ * The half of the word that a futex looks at.  All words without FAST differ
+ * there, and a word with FAST has its lowest bit set there.
+ */
+static _Atomic uint32_t *low_half(struct lock *lock)
+{
+	char *word = (char *)&lock->word;
+
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		word += sizeof(uintptr_t) - sizeof(uint32_t);
+	return (_Atomic uint32_t *)(void *)word;
+}
+
+static bool is_locked(uintptr_t word)
+{
+	return !(word & WORD_FAST) && (word & WORD_LOCKED);
+}
+
+int rl_enter(struct lock *lock)
+{
+	uintptr_t locked = WORD_LOCKED;
+	unsigned spins = 0;
+	uintptr_t word = rl_load(&lock->word, relaxed);
+
+	for (;;) {
+		if (rl_unlikely(word == WORD_DEAD))
+			return EINVAL;
+
+		if (!is_locked(word)) {
+			if (!rl_cas(&lock->word, &word, locked, acquire, relaxed)) /* O1, O2, O3 */
+				continue;
+			if (word & WORD_FAST) /* F2 */
+				rl_tree_insert(lock, (struct req *)(word - WORD_FAST), 0);
+			return 0;
+		}
+
+		if (spins < rl_short_spins()) {
+			spins++;
+			rl_relax();
+		} else if ((word & WORD_CONTENDED) ||
+			   rl_cas(&lock->word, &word, WORD_LOCKED | WORD_CONTENDED, relaxed,
+				  relaxed)) {
+			rl_wait->sleep(low_half(lock), WORD_LOCKED | WORD_CONTENDED, NULL);
+			locked = WORD_LOCKED | WORD_CONTENDED; /* F4 */
+			spins = 0;
+		}
+		word = rl_load(&lock->word, relaxed);
+	}
+}
+
+static void leave_to(struct lock *lock, uintptr_t word)
+{
+	uintptr_t old = rl_exchange(&lock->word, word, release); /* O1, O3 */
+
+	if (old & WORD_CONTENDED)
+		rl_wait->wake(low_half(lock)); /* F3: an address, no access */
+}
+
+void rl_leave(struct lock *lock)
+{
+	struct req *sole = rl_tree_sole_holder(lock);
+
+	if (sole) {
+		rl_tree_remove(lock, sole);
+		leave_to(lock, fast_word(sole));
+	} else {
+		leave_to(lock, itree_empty(&lock->tree) ? WORD_IDLE : WORD_ENGINE);
+	}
+}
+
+void rl_leave_dead(struct lock *lock)
+{
+	leave_to(lock, WORD_DEAD);
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The lock word: the whole lock while one request at most is about, and the
+ * short mutex of the engine once there are two.
+ *
+ *   IDLE               nothing is held or waiting
+ *   req | FAST         one request is held, and this is it
+ *   ENGINE             the engine has them; nobody is inside
+ *   LOCKED             a thread is inside: it alone may touch the engine
+ *   LOCKED|CONTENDED   the same, and others may sleep on the word
+ *   DEAD               destroyed
+ *
+ * Invariants:
+ *
+ *   F1  At IDLE and FAST the engine is empty.  At ENGINE it is not.
+ *   F2  A request is dereferenced on its address in the word only by a thread
+ *       whose CAS replaced that word by LOCKED.  Its owner then cannot end the
+ *       unlock call before the mutex is given back, so the memory lives; and
+ *       if the owner had unlocked and locked anew in between, what the CAS
+ *       found is the new request, whole.
+ *   F3  Nothing of the lock is touched after the store that gives the mutex
+ *       back: whoever sees the word change may destroy and free the lock.
+ *   F4  Whoever has slept on the word sets CONTENDED when it gets the mutex,
+ *       and so wakes the next one when it leaves.  It never takes the FAST
+ *       way in, which would forget the others.
+ *
+ * Inflation, at the first concurrent arrival: rl_enter() wins the word and puts
+ * the fast holder into the engine on its behalf, with its exact range.
+ * Deflation: rl_leave() finds the engine empty, or only one holder left in it,
+ * and gives the word back to it.  So a failed trylock, or a look, leaves the
+ * lock as it was.
+ *
+ *   #   release                             acquire
+ *   O1  fast unlock (CAS to IDLE)           fast lock (CAS from IDLE), rl_enter()
+ *   O2  fast lock (CAS to FAST):            rl_enter() (CAS from FAST)
+ *       the request's range and mode
+ *   O3  rl_leave() (exchange):              rl_enter(); fast lock; fast unlock: the
+ *       engine, and the deflated request    owner may reuse the request's memory
+ *
+ * Every store to the word is a read-modify-write, so release sequences are
+ * never broken.
+ *
+ * Progress: the fast way is wait-free, one CAS each way.  The mutex is neither
+ * fair nor lock-free; what runs inside is short and never waits.
+ */
+#ifndef RL_FRONT_WORD_H
+#define RL_FRONT_WORD_H
+
+#include "base/lock.h"
+
+enum {
+	WORD_IDLE = 0,
+	WORD_FAST = 1, /* tag of a request's address */
+	WORD_ENGINE = 2,
+	WORD_LOCKED = 4,
+	WORD_CONTENDED = 8,
+	WORD_DEAD = 16
+};
+
+static inline uintptr_t fast_word(const struct req *req)
+{
+	return (uintptr_t)req | WORD_FAST;
+}
+
+/* Hold the lock for req, whose range and mode are set, if nothing else is about. */
+static inline bool try_fast_lock(struct lock *lock, const struct req *req)
+{
+	uintptr_t idle = WORD_IDLE;
+
+	return rl_cas(&lock->word, &idle, fast_word(req), acq_rel, relaxed); /* O1, O2, O3 */
+}
+
+/* Give it back, if req is still alone. */
+static inline bool try_fast_unlock(struct lock *lock, const struct req *req)
+{
+	uintptr_t mine = fast_word(req);
+
+	return rl_cas(&lock->word, &mine, WORD_IDLE, acq_rel, relaxed); /* O1, O3 */
+}
+
+/* Take the short mutex; what is held is in the engine.  EINVAL: destroyed. */
+int rl_enter(struct lock *lock);
+
+/* Give it back. */
+void rl_leave(struct lock *lock);
+
+/* Give it back for good: the engine is empty. */
+void rl_leave_dead(struct lock *lock);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Spin, then park on a futex.
+ *
+ * The park word is a hand-shake of two threads:
+ *
+ *	waiter				granter
+ *	WAITING (set before it is seen)
+ *	spin
+ *	CAS WAITING -> ASLEEP		exchange -> answer
+ *	sleep while ASLEEP		if it was ASLEEP: wake
+ *
+ *   W1  The answer is stored once, by an exchange, and nothing overwrites it
+ *       while the waiter waits: the waiter's only write is the CAS from
+ *       WAITING.
+ *   W2  No wake-up is lost: the exchange either sees ASLEEP, and wakes, or
+ *       comes before the CAS, which then fails.  A wake between the CAS and
+ *       the sleep is no loss either, since the kernel compares the word again.
+ *   W3  The exchange is the granter's last access to the waiter's memory.  The
+ *       wake that may follow names the address only as a key; if the memory
+ *       has a new use by then, somebody there wakes up for nothing, which
+ *       every sleeper must bear anyway.
+ *
+ *   release                              acquire
+ *   exchange of the answer (rl_unpark)   load that sees the answer (rl_park)
+ *
+ * Progress: the granter is wait-free.  The waiter spins a bounded number of
+ * rounds.
+ *
+ * Spinning before sleeping is after Karlin, Manasse, McGeoch and Owicki,
+ * "Competitive randomized algorithms for nonuniform problems" (1990): about as
+ * long as going to sleep and coming back would cost, and less where it has
+ * not paid lately.
+ */
+#include "wait.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/die.h"
+
+enum {
+	SPIN_MAX = 400,	 /* rounds: some microseconds */
+	SPIN_MIN = 20,	 /* always tried, so that the hint can recover */
+	SPIN_SHORT = 100 /* for the short mutex */
+};
+
+static int futex_sleep(_Atomic uint32_t *word, uint32_t expected, const struct timespec *abstime)
+{
+	int callers_errno = errno;
+
+	/* FUTEX_WAIT_BITSET, since its time-out is absolute. */
+	long rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, abstime, NULL,
+			  FUTEX_BITSET_MATCH_ANY);
+	int error = rc == 0 ? 0 : errno;
+	errno = callers_errno;
+
+	switch (error) {
+	case 0:
+	case EAGAIN: /* the word has changed */
+	case EINTR:
+		return 0;
+	case ETIMEDOUT:
+		return ETIMEDOUT;
+	case EINVAL: /* the callers check tv_nsec: a time before the clock's start */
+		if (abstime && abstime->tv_sec < 0)
+			return ETIMEDOUT;
+	}
+	rl_die("futex wait on %p failed: errno %d", (void *)word, error);
+}
+
+static void futex_wake(_Atomic uint32_t *word)
+{
+	int callers_errno = errno;
+
+	/* An error here means that the address is gone: see W3. */
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1);
+	errno = callers_errno;
+}
+
+static unsigned count_processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		return (unsigned)CPU_COUNT(&set);
+	/* More processors than a cpu_set_t holds. */
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n > 0 ? (unsigned)n : 1;
+}
+
+const struct wait_ops rl_wait_futex = {
+	.sleep = futex_sleep,
+	.wake = futex_wake,
+	.processors = count_processors,
+};
+
+const struct wait_ops *rl_wait = &rl_wait_futex;
+
+/* Counted once: a racing first call only counts again. */
+static unsigned processors(void)
+{
+	static _Atomic unsigned known;
+	unsigned n = rl_load(&known, relaxed);
+
+	if (rl_unlikely(n == 0)) {
+		n = rl_wait->processors();
+		rl_store(&known, n, relaxed);
+	}
+	return n;
+}
+
+unsigned rl_short_spins(void)
+{
+	return processors() > 1 ? SPIN_SHORT : 0;
+}
+
+/*
+ * How many rounds this thread's spinning took lately, where it paid; moved an
+ * eighth of the way by each wait.  The thread's own, so that it costs no
+ * shared cache line, and so that nothing is written into a lock whose last
+ * waiter has just been answered.
+ */
+static _Thread_local uint32_t usual_rounds;
+
+static void learn(uint32_t rounds)
+{
+	int32_t step = (int32_t)rounds - (int32_t)usual_rounds;
+
+	usual_rounds += (uint32_t)(step >= 0 ? (step + 7) / 8 : (step - 7) / 8);
+}
+
+/* Spin for an answer.  Returns the park word as last seen. */
+static uint32_t spin(_Atomic uint32_t *park)
+{
+	uint32_t limit = 2 * usual_rounds + SPIN_MIN;
+	uint32_t seen = PARK_WAITING;
+	uint32_t round = 0;
+
+	if (limit > SPIN_MAX)
+		limit = SPIN_MAX;
+	while (round < limit && seen == PARK_WAITING) {
+		rl_relax();
+		seen = rl_load(park, acquire);
+		round++;
+	}
+	learn(seen == PARK_WAITING ? 0 : round);
+	return seen;
+}
+
+enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec *abstime)
+{
+	uint32_t seen = rl_load(park, acquire);
+
+	if (seen == PARK_WAITING && crowd < processors())
+		seen = spin(park);
+	/* acquire: where it fails it has seen the answer. */
+	if (seen == PARK_WAITING && rl_cas(park, &seen, PARK_ASLEEP, acquire, acquire))
+		seen = PARK_ASLEEP;
+	while (seen == PARK_ASLEEP) {
+		if (rl_wait->sleep(park, PARK_ASLEEP, abstime) == ETIMEDOUT)
+			return PARK_ASLEEP;
+		seen = rl_load(park, acquire);
+	}
+	return (enum park)seen;
+}
+
+void rl_unpark(_Atomic uint32_t *park, enum park answer)
+{
+	/* release: pairs with the acquire loads of rl_park(). */
+	if (rl_exchange(park, (uint32_t)answer, release) == PARK_ASLEEP)
+		rl_wait->wake(park);
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The one place that parks threads: spin briefly, then sleep on a word.
+ *
+ * It rests on a small table of functions, so that tests can put their own
+ * scheduler, clock or faults in its place.  Deadlines are absolute times of
+ * CLOCK_MONOTONIC; NULL is no limit.
+ */
+#ifndef RL_WAIT_WAIT_H
+#define RL_WAIT_WAIT_H
+
+#include <stdint.h>
+#include <time.h>
+
+#include "base/atomic.h"
+
+struct wait_ops {
+	/*
+	 * Sleep while *word == expected, until woken or abstime.  Returns 0
+	 * (woken, perhaps for nothing: the caller looks again) or ETIMEDOUT.
+	 */
+	int (*sleep)(_Atomic uint32_t *word, uint32_t expected, const struct timespec *abstime);
+	/* Wake one thread that sleeps on word.  The word's memory may be gone. */
+	void (*wake)(_Atomic uint32_t *word);
+	/* On how many processors may this process run? */
+	unsigned (*processors)(void);
+};
+
+extern const struct wait_ops rl_wait_futex; /* what the library ships with */
+extern const struct wait_ops *rl_wait;	    /* what it uses */
+
+/*
+ * A waiter's word.  The owner sets PARK_WAITING before the engine can see the
+ * request.  Exactly one rl_unpark() answers it, unless the owner takes the
+ * request back inside the short mutex first.
+ */
+enum park {
+	PARK_WAITING = 0, /* the owner spins, or is about to */
+	PARK_ASLEEP,	  /* the owner sleeps, or is about to: wake it */
+	PARK_GRANTED,
+	PARK_CANCELED
+};
+
+/*
+ * Wait for the answer.  crowd is how many others must go first, at most: where
+ * they are as many as the processors, spinning only delays them.  Returns
+ * PARK_GRANTED or PARK_CANCELED, or PARK_ASLEEP when abstime has passed.
+ */
+enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec *abstime);
+
+/* Answer.  The waiter's memory may be gone as soon as the answer is stored. */
+void rl_unpark(_Atomic uint32_t *park, enum park answer);
+
+/* How many rl_relax() rounds to wait for something that takes well under a
+ * microsecond; 0 on one processor. */
+unsigned rl_short_spins(void);
+
+#endif
