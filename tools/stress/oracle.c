@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "stress/oracle.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define load(p)	    atomic_load_explicit(p, memory_order_relaxed)
+#define store(p, v) atomic_store_explicit(p, v, memory_order_relaxed)
+
+enum { WRITER = -1 };
+
+void violation(struct oracle *o, const char *fmt, ...)
+{
+	static atomic_flag first = ATOMIC_FLAG_INIT;
+
+	if (atomic_flag_test_and_set(&first))
+		return;
+	va_list ap;
+	va_start(ap, fmt);
+	vsnprintf(o->report, sizeof(o->report), fmt, ap);
+	va_end(ap);
+	atomic_store(&o->violated, true);
+}
+
+static const char *mode_name(enum rangelock_mode mode)
+{
+	return mode == RANGELOCK_WRITE ? "write" : "read";
+}
+
+/* ---- Owners ---- */
+
+void oracle_hold(struct oracle *o, const struct span *span, unsigned who)
+{
+	for (unsigned u = span->start; u < span->end; u++) {
+		int32_t old;
+
+		if (span->mode == RANGELOCK_WRITE)
+			old = atomic_exchange_explicit(&o->units[u].holders, WRITER,
+						       memory_order_relaxed);
+		else
+			old = atomic_fetch_add_explicit(&o->units[u].holders, 1,
+							memory_order_relaxed);
+		if (old == WRITER || (old && span->mode == RANGELOCK_WRITE))
+			violation(o, "exclusion: thread %u was granted %s [%u, %u) while unit %u was held by "
+				  "%s", who, mode_name(span->mode), span->start, span->end, u,
+				  old == WRITER ? "a writer" : "readers");
+	}
+}
+
+void oracle_use(struct oracle *o, const struct span *span, unsigned who)
+{
+	for (unsigned u = span->start; u < span->end; u++) {
+		struct owners *unit = &o->units[u];
+
+		if (unit->first != unit->second)
+			violation(o, "exclusion: thread %u holds %s [%u, %u) and sees unit %u half written",
+				  who, mode_name(span->mode), span->start, span->end, u);
+		if (span->mode == RANGELOCK_WRITE) {
+			unit->first++;
+			unit->second++;
+		}
+	}
+}
+
+void oracle_drop(struct oracle *o, const struct span *span, unsigned who)
+{
+	for (unsigned u = span->start; u < span->end; u++) {
+		int32_t old;
+
+		if (span->mode == RANGELOCK_WRITE)
+			old = atomic_exchange_explicit(&o->units[u].holders, 0,
+						       memory_order_relaxed);
+		else
+			old = atomic_fetch_sub_explicit(&o->units[u].holders, 1,
+							memory_order_relaxed);
+		if (span->mode == RANGELOCK_WRITE ? old != WRITER : old <= 0)
+			violation(o, "exclusion: thread %u held %s [%u, %u), and unit %u was taken meanwhile",
+				  who, mode_name(span->mode), span->start, span->end, u);
+	}
+}
+
+/* ---- Claims: version, mode, start and end in one word; 0 in the low half: none ---- */
+
+static uint64_t encode(uint64_t version, const struct span *span)
+{
+	return version << 32 | (span ? (uint64_t)span->mode << 24 | span->start << 12 | span->end : 0);
+}
+
+static bool conflicts(uint64_t claim_word, const struct span *span)
+{
+	unsigned start = claim_word >> 12 & 0xfff, end = claim_word & 0xfff;
+	bool write = claim_word >> 24 & 1;
+
+	return start < span->end && span->start < end && (write || span->mode == RANGELOCK_WRITE);
+}
+
+static void set_claim(struct oracle *o, unsigned index, const struct span *span)
+{
+	uint64_t version = load(&o->claims[index]) >> 32;
+
+	atomic_store(&o->claims[index], encode(version + 1, span));
+}
+
+void claim(struct oracle *o, unsigned index, const struct span *span)
+{
+	set_claim(o, index, span);
+}
+
+void unclaim(struct oracle *o, unsigned index)
+{
+	set_claim(o, index, NULL);
+}
+
+void snapshot(struct oracle *o, uint64_t claims[MAX_CLAIMS])
+{
+	for (unsigned i = 0; i < o->n_claims; i++)
+		claims[i] = atomic_load(&o->claims[i]);
+}
+
+bool could_conflict(struct oracle *o, const uint64_t before[MAX_CLAIMS],
+		    const uint64_t after[MAX_CLAIMS], unsigned own, const struct span *span)
+{
+	for (unsigned i = 0; i < o->n_claims; i++)
+		if (i != own && (before[i] != after[i] || conflicts(before[i], span)))
+			return true;
+	return false;
+}
+
+/* ---- Pictures ---- */
+
+struct picture {
+	struct rangelock_info all[MAX_CLAIMS];
+	unsigned n;
+};
+
+static int collect(const struct rangelock_info *info, void *arg)
+{
+	struct picture *p = arg;
+
+	p->all[p->n++] = *info;
+	return p->n == MAX_CLAIMS;
+}
+
+static bool infos_conflict(const struct rangelock_info *a, const struct rangelock_info *b)
+{
+	return a->start < b->end && b->start < a->end &&
+	       (a->mode == RANGELOCK_WRITE || b->mode == RANGELOCK_WRITE);
+}
+
+void judge_picture(struct oracle *o, const struct subject *s, struct rangelock *lock)
+{
+	static struct picture p; /* one thread judges */
+
+	p.n = 0;
+	s->walk(lock, collect, &p);
+	for (unsigned i = 0; i < p.n; i++) {
+		const struct rangelock_info *a = &p.all[i];
+		uint64_t blockers = 0;
+
+		for (unsigned j = 0; j < p.n; j++) {
+			const struct rangelock_info *b = &p.all[j];
+
+			if (i == j || !infos_conflict(a, b))
+				continue;
+			blockers += b->arrival < a->arrival;
+			if (a->state == RANGELOCK_HELD && b->state == RANGELOCK_HELD)
+				violation(o, "walk: [%" PRIu64 ", %" PRIu64 ") and [%" PRIu64 ", %" PRIu64
+					  ") are held together and conflict", a->start, a->end, b->start,
+					  b->end);
+		}
+		if (s->fifo && (blockers != a->blockers || (blockers == 0) != (a->state == RANGELOCK_HELD)))
+			violation(o, "fifo: %s [%" PRIu64 ", %" PRIu64 ") is %s, counts %" PRIu64
+				  " blockers, and has %" PRIu64, mode_name(a->mode), a->start, a->end,
+				  a->state == RANGELOCK_HELD ? "held" : "waiting", a->blockers, blockers);
+	}
+}
