@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The measured loops, made anew in each peer's file.  Before including this it
+ * defines
+ *
+ *	struct handle { ... };        what one acquisition needs
+ *	static inline void take(void *lock, struct handle *, const struct op *);
+ *	static inline void give(void *lock, struct handle *, const struct op *);
+ *	static void prepare(void *lock, struct handle *, const struct job *);
+ */
+#ifndef BENCH_LOOPS_H
+#define BENCH_LOOPS_H
+
+#include <string.h>
+
+#include "bench/file.h"
+#include "bench/lock.h"
+
+#define ALWAYS_INLINE __attribute__((always_inline)) static inline
+
+/* One loop for all; what is constant at the call is folded away. */
+ALWAYS_INLINE void loop(struct job *job, struct handle *handle, bool mixed, bool write, bool busy,
+			struct record_file *file)
+{
+	struct op fixed = job->ops[0];
+	uint64_t done = 0;
+
+	fixed.write = write;
+	do {
+		const struct op *op = mixed ? &job->ops[done % OPS] : &fixed;
+
+		take(job->lock, handle, op);
+		if (file)
+			record_access(file, job, op);
+		if (busy)
+			work(job->inside);
+		give(job->lock, handle, op);
+		if (busy)
+			work(job->outside);
+		atomic_store_explicit(&job->done, ++done, memory_order_relaxed);
+	} while (!atomic_load_explicit(job->stop, memory_order_relaxed));
+}
+
+static void run(struct job *job)
+{
+	_Alignas(128) struct handle handle;
+
+	memset(&handle, 0, sizeof(handle));
+	prepare(job->lock, &handle, job);
+	if (job->file)
+		loop(job, &handle, true, false, false, job->file);
+	else if (!job->all_write && !job->all_read)
+		loop(job, &handle, true, false, true, NULL);
+	else if (job->inside || job->outside)
+		loop(job, &handle, false, job->all_write, true, NULL);
+	else if (job->all_write)
+		loop(job, &handle, false, true, false, NULL);
+	else
+		loop(job, &handle, false, false, false, NULL);
+}
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* No lock at all: what the loop itself costs, and the control of `file`. */
+#include "bench/peers/peers.h"
+
+struct handle {
+	char none;
+};
+
+static inline void take(void *lock, struct handle *h, const struct op *op)
+{
+	(void)lock, (void)h, (void)op;
+}
+
+static inline void give(void *lock, struct handle *h, const struct op *op)
+{
+	(void)lock, (void)h, (void)op;
+}
+
+static void prepare(void *lock, struct handle *h, const struct job *job)
+{
+	(void)lock, (void)h, (void)job;
+}
+
+#include "bench/loops.h"
+
+static void *create(unsigned threads)
+{
+	(void)threads;
+	return new_lock(1);
+}
+
+const struct bench_lock lock_none = {
+	.name = "none",
+	.what = "no lock at all: a control",
+	.available = always_available,
+	.create = create,
+	.destroy = free,
+	.run = run,
+};

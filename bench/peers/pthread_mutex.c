@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The whole object under one pthread_mutex_t. */
+#include <pthread.h>
+
+#include "bench/peers/peers.h"
+
+struct handle {
+	char none;
+};
+
+static inline void take(void *lock, struct handle *h, const struct op *op)
+{
+	(void)h, (void)op;
+	pthread_mutex_lock(lock);
+}
+
+static inline void give(void *lock, struct handle *h, const struct op *op)
+{
+	(void)h, (void)op;
+	pthread_mutex_unlock(lock);
+}
+
+static void prepare(void *lock, struct handle *h, const struct job *job)
+{
+	(void)lock, (void)h, (void)job;
+}
+
+#include "bench/loops.h"
+
+static void *create(unsigned threads)
+{
+	pthread_mutex_t *lock = new_lock(sizeof(*lock));
+
+	(void)threads;
+	must_succeed(pthread_mutex_init(lock, NULL), "pthread_mutex_init");
+	return lock;
+}
+
+static void destroy(void *lock)
+{
+	pthread_mutex_destroy(lock);
+	free(lock);
+}
+
+const struct bench_lock lock_pthread_mutex = {
+	.name = "pthread_mutex",
+	.what = "one pthread_mutex_t for the whole object",
+	.guards = true,
+	.whole = true,
+	.available = always_available,
+	.create = create,
+	.destroy = destroy,
+	.run = run,
+};

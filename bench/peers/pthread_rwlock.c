@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The whole object under one pthread_rwlock_t. */
+#include <pthread.h>
+
+#include "bench/peers/peers.h"
+
+struct handle {
+	char none;
+};
+
+static inline void take(void *lock, struct handle *h, const struct op *op)
+{
+	(void)h;
+	if (op->write)
+		pthread_rwlock_wrlock(lock);
+	else
+		pthread_rwlock_rdlock(lock);
+}
+
+static inline void give(void *lock, struct handle *h, const struct op *op)
+{
+	(void)h, (void)op;
+	pthread_rwlock_unlock(lock);
+}
+
+static void prepare(void *lock, struct handle *h, const struct job *job)
+{
+	(void)lock, (void)h, (void)job;
+}
+
+#include "bench/loops.h"
+
+static void *create(unsigned threads)
+{
+	pthread_rwlock_t *lock = new_lock(sizeof(*lock));
+
+	(void)threads;
+	must_succeed(pthread_rwlock_init(lock, NULL), "pthread_rwlock_init");
+	return lock;
+}
+
+static void destroy(void *lock)
+{
+	pthread_rwlock_destroy(lock);
+	free(lock);
+}
+
+const struct bench_lock lock_pthread_rwlock = {
+	.name = "pthread_rwlock",
+	.what = "one pthread_rwlock_t for the whole object",
+	.guards = true,
+	.whole = true,
+	.available = always_available,
+	.create = create,
+	.destroy = destroy,
+	.run = run,
+};
