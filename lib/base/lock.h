@@ -21,15 +21,16 @@ enum req_state {
 };
 
 struct __attribute__((may_alias)) req {
-	/* Set by the caller's thread before the request can be seen. */
-	struct itree_node node; /* start, end; the links belong to the engine */
+	/* Set by the owner before the request can be seen. */
+	struct itree_node node; /* start and end; the links are the engine's */
 	uint8_t mode;		/* enum rangelock_mode */
 
 	/* Written and read only inside the lock's short mutex. */
-	uint8_t state;	     /* enum req_state */
-	uint32_t blockers;   /* earlier conflicting requests in the engine */
-	struct lock *lock;   /* where state is not REQ_IDLE */
-	uint64_t arrival;    /* order among the lock's requests, from 1 */
+	uint8_t state;	   /* enum req_state */
+	uint32_t blockers; /* earlier conflicting requests in the engine */
+	uint64_t arrival;  /* order among the lock's requests; 0 outside the engine */
+	struct lock *lock; /* where state is not REQ_IDLE */
+
 	struct req *granted; /* next in a list of grants to be published */
 
 	/* The word its owner waits on: enum park (wait/wait.h). */

@@ -39,7 +39,7 @@ int rl_enter(struct lock *lock)
 			if (!rl_cas(&lock->word, &word, locked, acquire, relaxed)) /* O1, O2, O3 */
 				continue;
 			if (word & WORD_FAST) /* F2 */
-				rl_tree_insert(lock, (struct req *)(word - WORD_FAST), 0);
+				rl_tree_adopt(lock, (struct req *)(word - WORD_FAST));
 			return 0;
 		}
 
@@ -67,14 +67,12 @@ static void leave_to(struct lock *lock, uintptr_t word)
 
 void rl_leave(struct lock *lock)
 {
-	struct req *sole = rl_tree_sole_holder(lock);
+	struct req *sole = rl_tree_release_sole(lock);
 
-	if (sole) {
-		rl_tree_remove(lock, sole);
+	if (sole)
 		leave_to(lock, fast_word(sole));
-	} else {
+	else
 		leave_to(lock, itree_empty(&lock->tree) ? WORD_IDLE : WORD_ENGINE);
-	}
 }
 
 void rl_leave_dead(struct lock *lock)

@@ -21,7 +21,8 @@
  *       q.arrival < r.arrival that conflict with r.
  *   E2  r is held if and only if r.blockers = 0.
  *   E3  Arrival numbers are unique within the tree and follow the order in
- *       which requests entered the short mutex.
+ *       which requests entered the short mutex.  A request that comes from the
+ *       lock word has 0: the engine was empty, so it is the oldest.
  *
  * E1 is exact at entry, since all that is in the tree arrived earlier.  It is
  * kept at exit because arrival numbers, not counts or modes alone, say who had
@@ -66,6 +67,14 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
 	return n;
 }
 
+/* req is out of the tree. */
+static void retire(struct req *req)
+{
+	req->state = REQ_IDLE;
+	if (req->arrival) /* the same */
+		req->arrival = 0;
+}
+
 void rl_tree_insert(struct lock *lock, struct req *req, uint32_t blockers)
 {
 	req->lock = lock;
@@ -75,16 +84,37 @@ void rl_tree_insert(struct lock *lock, struct req *req, uint32_t blockers)
 	rl_itree_insert(&lock->tree, &req->node);
 }
 
+void rl_tree_adopt(struct lock *lock, struct req *holder)
+{
+	holder->blockers = 0;
+	holder->state = REQ_HELD;
+	if (holder->lock != lock) /* a needless store costs its owner a cache miss */
+		holder->lock = lock;
+	rl_itree_insert(&lock->tree, &holder->node);
+}
+
+struct req *rl_tree_release_sole(struct lock *lock)
+{
+	struct itree_node *root = lock->tree.root;
+	struct req *sole = root ? node_req(root) : NULL;
+
+	if (!sole || root->height > 1 || sole->state != REQ_HELD)
+		return NULL;
+	lock->tree.root = NULL;
+	retire(sole);
+	return sole;
+}
+
 struct req *rl_tree_remove(struct lock *lock, struct req *req)
 {
-	uint64_t start = req->node.start, end = req->node.end;
+	uint64_t start = req->node.start, end = req->node.end, arrival = req->arrival;
 	struct req *grants = NULL, **last = &grants;
 
 	rl_itree_remove(&lock->tree, &req->node);
-	req->state = REQ_IDLE;
+	retire(req);
 
 	for (struct req *q = first(lock, start, end); q; q = next(q, start, end)) {
-		if (q->arrival < req->arrival || !modes_conflict(q->mode, req->mode))
+		if (q->arrival < arrival || !modes_conflict(q->mode, req->mode))
 			continue;
 		if (--q->blockers == 0) {
 			q->state = REQ_HELD;
@@ -94,15 +124,6 @@ struct req *rl_tree_remove(struct lock *lock, struct req *req)
 		}
 	}
 	return grants;
-}
-
-struct req *rl_tree_sole_holder(const struct lock *lock)
-{
-	const struct itree_node *root = lock->tree.root;
-
-	if (!root || root->height > 1 || node_req(root)->state != REQ_HELD)
-		return NULL;
-	return node_req(root);
 }
 
 bool rl_tree_is_locked(const struct lock *lock, uint64_t start, uint64_t end, unsigned mode)

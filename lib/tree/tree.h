@@ -18,12 +18,16 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
  * just counted them.  None: it is held.  Its range and mode are set. */
 void rl_tree_insert(struct lock *lock, struct req *req, uint32_t blockers);
 
+/* Take the holder of the lock word into the empty engine. */
+void rl_tree_adopt(struct lock *lock, struct req *holder);
+
 /* Take req out, held or waiting; it is idle.  Returns the requests that are
  * held from now on, linked by ->granted, whose owners are to be told. */
 struct req *rl_tree_remove(struct lock *lock, struct req *req);
 
-/* The request of an engine that contains just one, and that held; else NULL. */
-struct req *rl_tree_sole_holder(const struct lock *lock);
+/* The reverse: if the engine contains just one request, and that is held, take
+ * it out and return it; else NULL. */
+struct req *rl_tree_release_sole(struct lock *lock);
 
 /* The public calls of these names. */
 bool rl_tree_is_locked(const struct lock *lock, uint64_t start, uint64_t end, unsigned mode);

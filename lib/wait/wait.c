@@ -44,8 +44,9 @@
 #include "base/die.h"
 
 enum {
-	SPIN_MAX = 400,	 /* rounds: some microseconds */
-	SPIN_MIN = 20,	 /* always tried, so that the hint can recover */
+	SPIN_MAX = 1000, /* rounds: some tens of microseconds, what a sleep costs */
+	SPIN_MIN = 20,	 /* rounds that are always tried */
+	SPIN_PROBE = 16, /* one wait in so many is given SPIN_MAX */
 	SPIN_SHORT = 100 /* for the short mutex */
 };
 
@@ -120,36 +121,37 @@ unsigned rl_short_spins(void)
 }
 
 /*
- * How many rounds this thread's spinning took lately, where it paid; moved an
- * eighth of the way by each wait.  The thread's own, so that it costs no
- * shared cache line, and so that nothing is written into a lock whose last
- * waiter has just been answered.
+ * How many rounds this thread's spinning took lately, where it paid.  The
+ * thread's own, so that it costs no shared cache line, and so that nothing is
+ * written into a lock whose last waiter has just been answered.
  */
-static _Thread_local uint32_t usual_rounds;
+static _Thread_local uint32_t usual_rounds = SPIN_MAX / 2;
+static _Thread_local uint32_t waits;
 
-static void learn(uint32_t rounds)
+/* Where spinning has failed lately, it is given up soon; but once in a while
+ * it gets its full chance, since those that sleep make each other slow. */
+static uint32_t spin_limit(void)
 {
-	int32_t step = (int32_t)rounds - (int32_t)usual_rounds;
+	uint32_t limit = 2 * usual_rounds + SPIN_MIN;
 
-	usual_rounds += (uint32_t)(step >= 0 ? (step + 7) / 8 : (step - 7) / 8);
+	return limit > SPIN_MAX || waits++ % SPIN_PROBE == 0 ? SPIN_MAX : limit;
 }
 
 /* Spin for an answer.  Returns the park word as last seen. */
 static uint32_t spin(_Atomic uint32_t *park)
 {
-	uint32_t limit = 2 * usual_rounds + SPIN_MIN;
-	uint32_t seen = PARK_WAITING;
-	uint32_t round = 0;
+	uint32_t limit = spin_limit();
 
-	if (limit > SPIN_MAX)
-		limit = SPIN_MAX;
-	while (round < limit && seen == PARK_WAITING) {
+	for (uint32_t round = 1; round <= limit; round++) {
 		rl_relax();
-		seen = rl_load(park, acquire);
-		round++;
+		uint32_t seen = rl_load(park, acquire);
+		if (seen != PARK_WAITING) {
+			usual_rounds = (7 * usual_rounds + round + 7) / 8;
+			return seen;
+		}
 	}
-	learn(seen == PARK_WAITING ? 0 : round);
-	return seen;
+	usual_rounds -= (usual_rounds + 3) / 4;
+	return PARK_WAITING;
 }
 
 enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec *abstime)
