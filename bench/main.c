@@ -312,10 +312,11 @@ static bool run_cell(FILE *text, const struct options *opt, struct cell *cell,
 	if (cell->workload->on_file)
 		sound = judge_file(text, opt, cell);
 	fflush(text);
-	for (unsigned i = 0; i < opt->n_locks; i++) {
-		json_array_append_new(results, cell_json(opt, cell, i));
+	for (unsigned i = 0; i < opt->n_locks; i++)
+		must_succeed(json_array_append_new(results, cell_json(opt, cell, i)) ? ENOMEM : 0,
+			     "JSON of a result");
+	for (unsigned i = 0; i < opt->n_locks; i++)
 		free(cell->series[i].ops_per_s);
-	}
 	return sound;
 }
 

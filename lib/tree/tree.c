@@ -96,13 +96,12 @@ void rl_tree_adopt(struct lock *lock, struct req *holder)
 struct req *rl_tree_release_sole(struct lock *lock)
 {
 	struct itree_node *root = lock->tree.root;
-	struct req *sole = root ? node_req(root) : NULL;
 
-	if (!sole || root->height > 1 || sole->state != REQ_HELD)
+	if (!root || root->height > 1)
 		return NULL;
 	lock->tree.root = NULL;
-	retire(sole);
-	return sole;
+	retire(node_req(root));
+	return node_req(root);
 }
 
 struct req *rl_tree_remove(struct lock *lock, struct req *req)

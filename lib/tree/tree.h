@@ -25,7 +25,7 @@ void rl_tree_adopt(struct lock *lock, struct req *holder);
  * held from now on, linked by ->granted, whose owners are to be told. */
 struct req *rl_tree_remove(struct lock *lock, struct req *req);
 
-/* The reverse: if the engine contains just one request, and that is held, take
+/* The reverse: if the engine contains just one request, which then is held, take
  * it out and return it; else NULL. */
 struct req *rl_tree_release_sole(struct lock *lock);
 

@@ -205,12 +205,12 @@ static void *lock_and_vanish(void *arg)
 
 static void wake_the_gone(_Atomic uint32_t *word)
 {
-	if (!is_mutex(word, &shared->lock)) {
-		wakes++;
-		while (gone < wakes)
-			sched_yield();
-	}
-	rl_wait_futex.wake(word); /* the address is unmapped by now */
+	if (is_mutex(word, &shared->lock))
+		return; /* nobody sleeps in the kernel here */
+	wakes++;
+	while (gone < wakes)
+		sched_yield();
+	/* word is unmapped by now: to wake it would be harmless, and pointless. */
 }
 
 static int count_waiting(const struct rangelock_info *info, void *arg)
@@ -406,6 +406,8 @@ START_TEST(the_word_returns_to_the_one_who_is_left)
 	struct rangelock_req beside = RANGELOCK_REQ_INITIALIZER;
 
 	ck_assert(word() == WORD_IDLE);
+	ck_assert(!rangelock_is_locked(&lock, 0, 1, RANGELOCK_READ)); /* a look leaves no trace */
+	ck_assert(word() == WORD_IDLE);
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
 	ck_assert(word() == fast_word(to_req(&holder)));
 	ck_assert_int_eq(rangelock_trywrlock(&lock, &beside, 5, 15), EBUSY);
@@ -417,6 +419,25 @@ START_TEST(the_word_returns_to_the_one_who_is_left)
 	ck_assert(is_held(&lock, &beside));
 	ck_assert_int_eq(rangelock_unlock(&lock, &beside), 0);
 	ck_assert(word() == WORD_IDLE);
+}
+END_TEST
+
+/* The answer that comes when the waiter has just made up its mind to sleep:
+ * the last that it asks before is how many processors there are. */
+static _Atomic uint32_t park_word;
+
+static unsigned answering_processors(void)
+{
+	rl_unpark(&park_word, PARK_GRANTED);
+	return 1;
+}
+
+START_TEST(an_answer_just_before_the_sleep_is_seen)
+{
+	ops.processors = answering_processors;
+	park_word = PARK_WAITING;
+	ck_assert_int_eq(rl_park(&park_word, 1, NULL), PARK_GRANTED);
+	ck_assert_int_eq(sleeps, 0);
 }
 END_TEST
 
@@ -455,6 +476,7 @@ int main(void)
 	tcase_add_test(tc, a_late_answer_is_waited_for);
 	tcase_add_test(tc, all_who_sleep_on_the_short_mutex_get_in);
 	tcase_add_test(tc, the_word_returns_to_the_one_who_is_left);
+	tcase_add_test(tc, an_answer_just_before_the_sleep_is_seen);
 	tcase_add_test(tc, a_parked_thread_is_answered_once);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# What the libraries show to the linker, and what they ask of it.
+# Usage: symbols.sh SOURCE_ROOT SHARED_LIBRARY STATIC_LIBRARY
+. "$1/tests/support/tap.sh"
+header=$1/include/rangelock/rangelock.h
+shared=$2
+static=$3
+
+exported() {
+	nm -D --defined-only "$shared" | awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort
+}
+
+declared() { # every call of the header
+	sed -n '/^RANGELOCK_API/,/;/p' "$header" | grep -oE '\brangelock_[a-z_]+\(' | tr -d '(' | sort -u
+}
+
+exports_what_the_header_declares() {
+	declared >"$tap_dir/declared"
+	exported >"$tap_dir/exported"
+	[ -s "$tap_dir/declared" ] && diff "$tap_dir/declared" "$tap_dir/exported"
+}
+
+versioned() {
+	! nm -D --defined-only "$shared" | awk '$2 == "T"' | grep -v '@@RANGELOCK_'
+}
+
+soname() {
+	readelf -d "$shared" | grep -F 'soname: [librangelock.so.0]'
+}
+
+# Whatever the static library defines for others is ours by name, and all that
+# is not of the header is hidden.
+static_hides() {
+	! readelf -sW "$static" | awk '$5 == "GLOBAL" && $7 != "UND"' |
+		awk '!($8 ~ /^rangelock_/ && $6 == "DEFAULT") && !($8 ~ /^rl_/ && $6 == "HIDDEN")' |
+		grep .
+}
+
+# The tree engine never allocates: the library does not even know how.
+no_allocator() {
+	! nm -D --undefined-only "$shared" |
+		grep -E ' (malloc|calloc|realloc|reallocarray|free|aligned_alloc|posix_memalign|mmap|brk|sbrk)(@|$)'
+}
+
+no_more_than_libc() {
+	! readelf -d "$shared" | grep NEEDED | grep -vE 'lib(c|pthread|tsan|asan|ubsan)\.so|ld-linux'
+}
+
+check "the shared library exports the calls of the header and no more" exports_what_the_header_declares
+check "every export has a version" versioned
+check "the soname is that of the major version" soname
+check "the static library hides its internals" static_hides
+check "no allocator is asked for" no_allocator
+check "nothing but the C library is needed" no_more_than_libc
+tap_end

@@ -1,0 +1,73 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# rangelock-bench as a user meets it.
+# Usage: bench.sh SOURCE_ROOT PROGRAM
+. "$1/tests/support/tap.sh"
+bench=$2
+quick="--seconds 0.01 --repeat 2"
+
+refuses() { # the option that the message must name, then the arguments
+	option=$1
+	shift
+	"$bench" "$@" >"$tap_dir/out" 2>"$tap_dir/err"
+	[ $? -eq 2 ] && grep -F -- "$option" "$tap_dir/err"
+}
+
+lists() {
+	"$bench" --list >"$tap_dir/list"
+	for name in pair-write pair-read disjoint-write full-write full-mix file \
+		tree pthread_mutex pthread_rwlock kara-bueso ofd; do
+		grep -qE "^  $name " "$tap_dir/list" || { echo "$name is missing"; return 1; }
+	done
+}
+
+tells_json() {
+	"$bench" $quick --threads 1,3 --json "$tap_dir/j" &&
+		python3 - "$tap_dir/j" <<-'END'
+			import json, sys
+			j = json.load(open(sys.argv[1]))
+			assert j["machine"]["processors"] >= 1
+			locks, workloads = set(), set()
+			for r in j["results"]:
+			    locks.add(r["lock"])
+			    workloads.add(r["workload"])
+			    assert r["threads"] in (1, 3) and isinstance(r["param"], str), r
+			    for k in "ops_per_s", "ns_per_op":
+			        assert 0 < r[k]["min"] <= r[k]["median"] <= r[k]["max"], r
+			    if r["workload"] == "file":
+			        assert r["torn"] == 0, r
+			assert {"tree", "pthread_mutex", "pthread_rwlock", "kara-bueso", "ofd"} == locks, locks
+			assert len(workloads) == 6, workloads
+		END
+}
+
+# Without a lock the verification of `file` must find torn records.
+finds_tearing() {
+	"$bench" --workload file --lock tree,none --threads 4 --seconds 0.3 --repeat 2 --json "$tap_dir/j" &&
+		python3 - "$tap_dir/j" <<-'END'
+			import json, sys
+			torn = {r["lock"]: r["torn"] for r in json.load(open(sys.argv[1]))["results"]}
+			assert torn["tree"] == 0 and torn["none"] > 0, torn
+		END
+}
+
+json_on_stdout() {
+	"$bench" $quick --workload pair-write --json - 2>/dev/null | python3 -m json.tool
+}
+
+check "--help" "$bench" --help
+check "--list names workloads and locks" lists
+check "refuses an unknown workload" refuses --workload --workload pair-write,nonsense
+check "refuses an empty item" refuses --workload --workload pair-write,
+check "refuses an unknown lock" refuses --lock --lock tree,nonsense
+check "refuses 0 threads" refuses --threads --threads 1,0
+check "refuses 0 seconds" refuses --seconds --seconds 0
+check "refuses 0 rounds" refuses --repeat --repeat 0
+check "refuses an unknown option" refuses --bogus --bogus
+check "refuses a stray word" refuses stray stray
+check "refuses a directory that is not there" refuses --dir --dir /nonexistent --workload file
+check "refuses an unwritable file before it starts" refuses --json --json /nonexistent/file
+check "every workload with every lock, and the JSON of it" tells_json
+check "the file workload finds tearing without a lock, and none with one" finds_tearing
+check "JSON alone on standard output" json_on_stdout
+tap_end

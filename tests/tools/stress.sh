@@ -1,0 +1,66 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# rangelock-stress as a user meets it.
+# Usage: stress.sh SOURCE_ROOT PROGRAM
+. "$1/tests/support/tap.sh"
+stress=$2
+
+refuses() { # the option that the message must name, then the arguments
+	option=$1
+	shift
+	"$stress" "$@" >"$tap_dir/out" 2>"$tap_dir/err"
+	[ $? -eq 2 ] && grep -F -- "$option" "$tap_dir/err"
+}
+
+helps() {
+	"$stress" --help | grep -F -- --engine
+}
+
+# A run that fails, within 2 seconds, and says on what.
+catches_busted() {
+	exits 1 timeout 10 "$stress" --engine busted --seconds 2 "$@" >"$tap_dir/out" 2>&1 &&
+		grep -F VIOLATION "$tap_dir/out"
+}
+
+tells_json() { # engine, violations, then the arguments
+	engine=$1 violations=$2
+	shift 2
+	"$stress" --engine "$engine" --seconds 0.5 --seed 7 --json "$tap_dir/j" "$@"
+	python3 - "$tap_dir/j" "$engine" "$violations" <<-'END'
+		import json, sys
+		j = json.load(open(sys.argv[1]))
+		assert j["engine"] == sys.argv[2] and j["seed"] == 7, j
+		assert j["violations"] == int(sys.argv[3]), j
+		assert j["operations"] == sum(j["calls"].values()) > 0, j
+		wanted = "rdlock wrlock tryrdlock trywrlock timedrdlock timedwrlock unlock cancel walk is_locked"
+		assert sys.argv[2] == "busted" or all(j["calls"][c] > 0 for c in wanted.split()), j
+	END
+}
+
+json_on_stdout() {
+	"$stress" --engine tree --seconds 0.2 --json - 2>/dev/null | python3 -m json.tool
+}
+
+check "--help" helps
+check "refuses an unknown engine" refuses --engine --engine nonsense
+check "refuses 0 threads" refuses --threads --threads 0
+check "refuses threads that are no number" refuses --threads --threads 2x
+check "refuses negative seconds" refuses --seconds --seconds -1
+check "refuses a bad seed" refuses --seed --seed -5
+check "refuses an unknown option" refuses --bogus --bogus
+check "refuses an option without its value" refuses --threads --threads
+check "refuses a stray word" refuses stray stray
+check "refuses an unwritable file before it starts" refuses --json --json /nonexistent/file
+check "takes decimals" "$stress" --seconds 0.1 --threads 2
+for threads in 1 2 8; do
+	for seed in 1 2 3; do
+		check "catches the busted lock, $threads threads, seed $seed" \
+			catches_busted --threads $threads --seed $seed
+	done
+done
+check "catches it on a fresh seed" catches_busted
+check "JSON of a clean run" tells_json tree 0 --threads 4
+check "JSON of all engines" tells_json all 0
+check "JSON of a violation" tells_json busted 1
+check "JSON alone on standard output" json_on_stdout
+tap_end
