@@ -85,8 +85,9 @@ def run_program(path, arguments):
         return f"exit {process.returncode}" if process.wait() else None
     finally:
         watchdog.cancel()
-        kill_session(process.pid)
+        process.kill()  # first, so that it starts no further test
         process.wait()
+        kill_session(process.pid)
 
 
 def try_mutant(mutant, work, tests, extra):
