@@ -57,14 +57,4 @@ struct job {
 	uint64_t torn;
 };
 
-/* Keep the processor busy without touching memory. */
-static inline void work(uint32_t rounds)
-{
-	for (uint32_t i = 0; i < rounds; i++)
-		__asm__ volatile("" ::: );
-}
-
-/* How many rounds of work() take so long. */
-uint32_t work_for_ns(unsigned ns);
-
 #endif

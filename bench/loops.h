@@ -3,9 +3,12 @@
  * The measured loops, made anew in each peer's file.  Before including this it
  * defines
  *
- *	struct handle { ... };        what one acquisition needs
+ *	struct handle { ... };        what one acquisition needs; all-zero at first
  *	static inline void take(void *lock, struct handle *, const struct op *);
  *	static inline void give(void *lock, struct handle *, const struct op *);
+ *
+ * and, with PREPARE defined, what a thread does once before it starts:
+ *
  *	static void prepare(void *lock, struct handle *, const struct job *);
  */
 #ifndef BENCH_LOOPS_H
@@ -15,6 +18,7 @@
 
 #include "bench/file.h"
 #include "bench/lock.h"
+#include "bench/work.h"
 
 #define ALWAYS_INLINE __attribute__((always_inline)) static inline
 
@@ -46,7 +50,9 @@ static void run(struct job *job)
 	_Alignas(128) struct handle handle;
 
 	memset(&handle, 0, sizeof(handle));
+#ifdef PREPARE
 	prepare(job->lock, &handle, job);
+#endif
 	if (job->file)
 		loop(job, &handle, true, false, false, job->file);
 	else if (!job->all_write && !job->all_read)

@@ -4,6 +4,7 @@
 #include <rangelock/rangelock.h>
 
 #include "bench/file.h"
+#include "bench/work.h"
 
 static bool is_write(const struct variant *v, struct rng *rng)
 {

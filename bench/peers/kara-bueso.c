@@ -106,11 +106,6 @@ static inline void give(void *arg, struct handle *h, const struct op *op)
 	}
 }
 
-static void prepare(void *lock, struct handle *h, const struct job *job)
-{
-	(void)lock, (void)h, (void)job;
-}
-
 #include "bench/loops.h"
 
 static void *create(unsigned threads)

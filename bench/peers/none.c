@@ -2,9 +2,7 @@
 /* No lock at all: what the loop itself costs, and the control of `file`. */
 #include "bench/peers/peers.h"
 
-struct handle {
-	char none;
-};
+NO_HANDLE;
 
 static inline void take(void *lock, struct handle *h, const struct op *op)
 {
@@ -14,11 +12,6 @@ static inline void take(void *lock, struct handle *h, const struct op *op)
 static inline void give(void *lock, struct handle *h, const struct op *op)
 {
 	(void)lock, (void)h, (void)op;
-}
-
-static void prepare(void *lock, struct handle *h, const struct job *job)
-{
-	(void)lock, (void)h, (void)job;
 }
 
 #include "bench/loops.h"

@@ -49,6 +49,7 @@ static void prepare(void *lock, struct handle *h, const struct job *job)
 	h->fd = ((struct ofd_lock *)lock)->fds[job->thread];
 }
 
+#define PREPARE
 #include "bench/loops.h"
 
 static void *create(unsigned threads)

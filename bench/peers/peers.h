@@ -27,6 +27,13 @@ static inline void *new_lock(size_t size)
 	return memset(lock, 0, whole);
 }
 
+/* For a peer whose acquisitions need no memory of their own. */
+#define NO_HANDLE        \
+	struct handle    \
+	{                \
+		char none; \
+	}
+
 static inline bool always_available(void)
 {
 	return true;

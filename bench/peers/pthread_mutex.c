@@ -4,9 +4,7 @@
 
 #include "bench/peers/peers.h"
 
-struct handle {
-	char none;
-};
+NO_HANDLE;
 
 static inline void take(void *lock, struct handle *h, const struct op *op)
 {
@@ -18,11 +16,6 @@ static inline void give(void *lock, struct handle *h, const struct op *op)
 {
 	(void)h, (void)op;
 	pthread_mutex_unlock(lock);
-}
-
-static void prepare(void *lock, struct handle *h, const struct job *job)
-{
-	(void)lock, (void)h, (void)job;
 }
 
 #include "bench/loops.h"

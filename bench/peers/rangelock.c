@@ -22,11 +22,6 @@ static inline void give(void *lock, struct handle *h, const struct op *op)
 	rangelock_unlock(lock, &h->req);
 }
 
-static void prepare(void *lock, struct handle *h, const struct job *job)
-{
-	(void)lock, (void)h, (void)job;
-}
-
 #include "bench/loops.h"
 
 static void *create_tree(unsigned threads)

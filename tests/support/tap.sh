@@ -34,3 +34,11 @@ exits() {
 	"$@"
 	[ $? -eq "$tap_status" ]
 }
+
+# refuses PROGRAM OPTION ARGUMENTS...: exit 2, and a message that names the option.
+refuses() {
+	tap_program=$1 tap_option=$2
+	shift 2
+	"$tap_program" "$@" >"$tap_dir/out" 2>"$tap_dir/err"
+	[ $? -eq 2 ] && grep -F -- "$tap_option" "$tap_dir/err"
+}

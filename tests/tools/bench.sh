@@ -6,13 +6,6 @@
 bench=$2
 quick="--seconds 0.01 --repeat 2"
 
-refuses() { # the option that the message must name, then the arguments
-	option=$1
-	shift
-	"$bench" "$@" >"$tap_dir/out" 2>"$tap_dir/err"
-	[ $? -eq 2 ] && grep -F -- "$option" "$tap_dir/err"
-}
-
 lists() {
 	"$bench" --list >"$tap_dir/list"
 	for name in pair-write pair-read disjoint-write full-write full-mix file \
@@ -57,16 +50,16 @@ json_on_stdout() {
 
 check "--help" "$bench" --help
 check "--list names workloads and locks" lists
-check "refuses an unknown workload" refuses --workload --workload pair-write,nonsense
-check "refuses an empty item" refuses --workload --workload pair-write,
-check "refuses an unknown lock" refuses --lock --lock tree,nonsense
-check "refuses 0 threads" refuses --threads --threads 1,0
-check "refuses 0 seconds" refuses --seconds --seconds 0
-check "refuses 0 rounds" refuses --repeat --repeat 0
-check "refuses an unknown option" refuses --bogus --bogus
-check "refuses a stray word" refuses stray stray
-check "refuses a directory that is not there" refuses --dir --dir /nonexistent --workload file
-check "refuses an unwritable file before it starts" refuses --json --json /nonexistent/file
+check "refuses an unknown workload" refuses "$bench" --workload --workload pair-write,nonsense
+check "refuses an empty item" refuses "$bench" --workload --workload pair-write,
+check "refuses an unknown lock" refuses "$bench" --lock --lock tree,nonsense
+check "refuses 0 threads" refuses "$bench" --threads --threads 1,0
+check "refuses 0 seconds" refuses "$bench" --seconds --seconds 0
+check "refuses 0 rounds" refuses "$bench" --repeat --repeat 0
+check "refuses an unknown option" refuses "$bench" --bogus --bogus
+check "refuses a stray word" refuses "$bench" stray stray
+check "refuses a directory that is not there" refuses "$bench" --dir --dir /nonexistent --workload file
+check "refuses an unwritable file before it starts" refuses "$bench" --json --json /nonexistent/file
 check "every workload with every lock, and the JSON of it" tells_json
 check "the file workload finds tearing without a lock, and none with one" finds_tearing
 check "JSON alone on standard output" json_on_stdout

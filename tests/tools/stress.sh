@@ -5,13 +5,6 @@
 . "$1/tests/support/tap.sh"
 stress=$2
 
-refuses() { # the option that the message must name, then the arguments
-	option=$1
-	shift
-	"$stress" "$@" >"$tap_dir/out" 2>"$tap_dir/err"
-	[ $? -eq 2 ] && grep -F -- "$option" "$tap_dir/err"
-}
-
 helps() {
 	"$stress" --help | grep -F -- --engine
 }
@@ -42,15 +35,15 @@ json_on_stdout() {
 }
 
 check "--help" helps
-check "refuses an unknown engine" refuses --engine --engine nonsense
-check "refuses 0 threads" refuses --threads --threads 0
-check "refuses threads that are no number" refuses --threads --threads 2x
-check "refuses negative seconds" refuses --seconds --seconds -1
-check "refuses a bad seed" refuses --seed --seed -5
-check "refuses an unknown option" refuses --bogus --bogus
-check "refuses an option without its value" refuses --threads --threads
-check "refuses a stray word" refuses stray stray
-check "refuses an unwritable file before it starts" refuses --json --json /nonexistent/file
+check "refuses an unknown engine" refuses "$stress" --engine --engine nonsense
+check "refuses 0 threads" refuses "$stress" --threads --threads 0
+check "refuses threads that are no number" refuses "$stress" --threads --threads 2x
+check "refuses negative seconds" refuses "$stress" --seconds --seconds -1
+check "refuses a bad seed" refuses "$stress" --seed --seed -5
+check "refuses an unknown option" refuses "$stress" --bogus --bogus
+check "refuses an option without its value" refuses "$stress" --threads --threads
+check "refuses a stray word" refuses "$stress" stray stray
+check "refuses an unwritable file before it starts" refuses "$stress" --json --json /nonexistent/file
 check "takes decimals" "$stress" --seconds 0.1 --threads 2
 for threads in 1 2 8; do
 	for seed in 1 2 3; do
