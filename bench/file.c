@@ -55,9 +55,14 @@ struct record_file record_file_make(const char *dir, unsigned records)
 	if (file.fd < 0)
 		bad_option("--dir", "cannot make a file in '%s': %s", dir, strerror(errno));
 	unlink(path);
-	for (unsigned i = 0; i < records; i++)
-		write_record(file.fd, (uint64_t)i * RECORD_SIZE, 1);
+	record_file_reset(&file);
 	return file;
+}
+
+void record_file_reset(const struct record_file *file)
+{
+	for (unsigned i = 0; i < file->records; i++)
+		write_record(file->fd, (uint64_t)i * RECORD_SIZE, 1);
 }
 
 void record_file_close(struct record_file *file)

@@ -22,6 +22,8 @@ struct record_file {
 /* Make a file of that many records in dir; it has no name any more, and goes
  * with the process.  Exits with a message that names --dir where it cannot. */
 struct record_file record_file_make(const char *dir, unsigned records);
+/* Make every record whole: a control without a lock may have left some torn. */
+void record_file_reset(const struct record_file *file);
 void record_file_close(struct record_file *file);
 
 /* Read or write the record at op's range; count a torn one in the job. */

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/file.h"
 #include "bench/peers/peers.h"
 #include "common/clock.h"
 
@@ -47,6 +48,8 @@ void measure(const struct bench_lock *lock, const struct workload *w, const stru
 	pthread_barrier_t start;
 	atomic_bool stop = false;
 
+	if (w->on_file)
+		record_file_reset(file);
 	pthread_barrier_init(&start, NULL, n + 1);
 	for (unsigned i = 0; i < n; i++) {
 		struct thread *t = &threads[i];
