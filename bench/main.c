@@ -44,6 +44,11 @@ static const char usage[] =
 	"  --list             name workloads and locks\n"
 	"  --help             this text\n"
 	"\n"
+	"ns/op is the time of one thread: threads / (ops/s).  speed is the median of the\n"
+	"ratios of ops/s to the first lock's, taken round by round, so that it holds when\n"
+	"the machine's speed drifts; it is not the quotient of the medians.  torn counts\n"
+	"reads that saw half of one write and half of another.\n"
+	"\n"
 	"Exit status: 0 done; 1 a lock let a record be torn, or the run failed; 2 a bad\n"
 	"option.\n";
 
@@ -259,18 +264,20 @@ static void print_cell(FILE *text, const struct options *opt, const struct cell 
 /* What a cell of `file` has shown.  Returns whether every lock kept its word. */
 static bool judge_file(FILE *text, const struct options *opt, const struct cell *cell)
 {
-	bool sound = true;
+	bool sound = true, guarded = false;
 
 	for (unsigned i = 0; i < opt->n_locks; i++) {
 		const struct series *s = &cell->series[i];
 		const char *name = opt->locks[i]->name, *first = opt->locks[0]->name;
 
+		guarded |= opt->locks[i]->guards;
 		if (!opt->locks[i]->guards) {
-			fprintf(text, s->torn ? "  Without a lock %llu records were read torn: the check finds it.\n" :
-						"  Without a lock %llu records were read torn: too few threads or too "
-						"little time for the control.\n", (unsigned long long)s->torn);
+			fprintf(text, "  Without a lock (%s) torn reads: %llu; %s.\n", name,
+				(unsigned long long)s->torn, s->torn ? "so the check finds them" :
+				"too few threads or too little time for this control");
 		} else if (s->torn) {
-			fprintf(text, "  %s let %llu records be torn.\n", name, (unsigned long long)s->torn);
+			fprintf(text, "  FAILED: %s let records be torn: %llu.\n", name,
+				(unsigned long long)s->torn);
 			sound = false;
 		} else if (i > 0) {
 			struct spread ratio = speed_ratio(&cell->series[0], s);
@@ -278,7 +285,7 @@ static bool judge_file(FILE *text, const struct options *opt, const struct cell 
 				ratio.median, name, ratio.min, ratio.max);
 		}
 	}
-	if (sound)
+	if (sound && guarded)
 		fputs("  Under a lock every record was whole.\n", text);
 	return sound;
 }
@@ -358,7 +365,7 @@ int main(int argc, char **argv)
 
 	for (unsigned i = 0; i < opt.n_workloads; i++)
 		total += cells_of(&opt, opt.workloads[i]);
-	fprintf(text, "Medians of %u rounds of %.3g s, locks interleaved; speed is against %s, more is better.\n",
+	fprintf(text, "Medians of %u rounds of %.3g s, locks interleaved; speed: ratio to %s, round by round.\n",
 		opt.repeat, (double)opt.ns / NS_PER_S, opt.locks[0]->name);
 	for (unsigned i = 0; i < opt.n_workloads; i++)
 		sound &= run_workload(text, &opt, opt.workloads[i], results, &done, total);

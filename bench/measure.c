@@ -77,6 +77,11 @@ void measure(const struct bench_lock *lock, const struct workload *w, const stru
 		pthread_join(threads[i].id, NULL);
 		into->torn += threads[i].job.torn;
 	}
+	if (after == before) {
+		fprintf(stderr, "%s: --seconds: no operation of %s with %s ended in %.3g s; give more\n",
+			program_invocation_short_name, w->name, lock->name, (double)ns / NS_PER_S);
+		exit(EXIT_FAILURE);
+	}
 	into->ops_per_s[into->n++] = (double)(after - before) * 1e9 / (double)(end - begin);
 
 	pthread_barrier_destroy(&start);

@@ -22,7 +22,7 @@
 #include <ck_spinlock.h>
 
 #include "bench/peers/peers.h"
-#include "tree/itree.h"
+#include "base/itree.h"
 
 struct handle {
 	struct itree_node node;

@@ -9,7 +9,9 @@
  *	static struct rangelock lock = RANGELOCK_INITIALIZER;
  *
  *	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
- *	rangelock_wrlock(&lock, &req, 4096, 8192);
+ *	int error = rangelock_timedwrlock(&lock, &req, 4096, 8192, &deadline);
+ *	if (error)
+ *		return error;
  *	...bytes 4096 to 8191 are ours...
  *	rangelock_unlock(&lock, &req);
  *
@@ -18,29 +20,37 @@
  * object, a pthread_rwlock_t says the same in fewer words.
  *
  * Ranges.  start and end are in units of the caller's choice (bytes, pages,
- * keys).  A range is half-open and not empty: start < end.  The end
- * RANGELOCK_MAX means "no upper bound".
+ * keys), numbered from 0 to UINT64_MAX - 1.  A range is half-open and not
+ * empty: start < end.  The end RANGELOCK_MAX means "no upper bound".
  *
  * Errors.  Every call that returns int returns 0 or a positive errno value,
  * as pthreads do.  A NULL object, start >= end, or an unknown engine, mode or
- * flag is EINVAL; a call that this engine lacks is ENOTSUP (ask
- * rangelock_engine_caps()).  A call that fails leaves lock and request as
- * they were, unless its own page below says otherwise.
+ * flag is EINVAL, and so is any call on a destroyed lock; a call that this
+ * engine lacks is ENOTSUP (ask rangelock_engine_caps()).  A call that fails
+ * leaves lock and request as they were, unless its own comment says otherwise.
  *
  * Ownership.  The caller owns the memory of locks and requests.  A request
  * must stay in place, untouched, from the lock call to the end of the unlock
  * call.  Both may live on the stack, in static storage or inside another
- * object; do not copy or move one that is in use.
+ * object; do not copy or move one that is in use.  A request in use on this
+ * lock is refused; to pass one that is in use on another lock is undefined.
  *
  * Threads.  Every call may be made by any number of threads at once on one
  * lock.  One request is used by one thread at a time, except that any thread
  * may cancel it, and that the thread that unlocks it need not be the one that
- * locked it.  A thread may hold any number of requests.  Calls that wait are
- * no cancellation points; asynchronous pthread_cancel() inside a call, and
- * calls from a signal handler, are not allowed.
+ * locked it.  Only threads of one process: not memory shared between
+ * processes.  Calls that wait are no cancellation points; asynchronous
+ * pthread_cancel() inside a call, and calls from a signal handler, are not
+ * allowed.
+ *
+ * Several ranges.  A thread may hold any number of requests, but the lock does
+ * not know threads: a request that conflicts with one which the same thread
+ * holds waits for it, and so forever; and so does a second read of what it
+ * holds, once a writer has queued between the two.  Threads that take several
+ * ranges take them all in one order, ascending say.
  *
  * Memory order.  What was written before an unlock is visible after every
- * later conflicting lock.
+ * later conflicting lock, try and timed ones that succeed included.
  */
 #ifndef RANGELOCK_RANGELOCK_H
 #define RANGELOCK_RANGELOCK_H
@@ -125,11 +135,14 @@ struct rangelock_range {
  * initializer, so that fields added later are zero:
  *
  *	struct rangelock_attr attr = { .engine = RANGELOCK_TREE, .name = "inode" };
+ *
+ * (in C++ before C++20: rangelock_attr attr{}; attr.name = "inode";)
  */
 struct rangelock_attr {
 	enum rangelock_engine engine;
 	unsigned flags;
-	const char *name; /* for dumps and diagnostics; may be NULL; not copied */
+	const char *name; /* for dumps and diagnostics; may be NULL; not copied;
+			     nothing shows it in this version */
 	uint64_t reserved_[4]; /* zero */
 };
 
@@ -141,7 +154,8 @@ struct rangelock_attr {
  * rangelock_init: make a lock.  attr NULL means defaults.
  *   EINVAL   lock NULL, unknown engine or flag, a reserved field not zero
  *   ENOTSUP  the engine or flag exists but this version does not offer it
- * A lock in static or zeroed memory needs no call (RANGELOCK_INITIALIZER).
+ * A lock in static or zeroed memory needs no call (RANGELOCK_INITIALIZER).  A
+ * destroyed lock may be made anew; one in use must not be.
  */
 RANGELOCK_API int rangelock_init(struct rangelock *, const struct rangelock_attr *attr);
 
@@ -165,7 +179,7 @@ RANGELOCK_API int rangelock_destroy(struct rangelock *);
 /*
  * rangelock_rdlock, rangelock_wrlock: hold [start, end), waiting as long as
  * it takes.
- *   EINVAL     a NULL object, start >= end, req in use, lock destroyed
+ *   EINVAL     a NULL object, start >= end, req in use on this lock, lock destroyed
  *   ECANCELED  another thread called rangelock_cancel(); req is idle
  */
 RANGELOCK_API int rangelock_rdlock(struct rangelock *, struct rangelock_req *req,
@@ -174,7 +188,9 @@ RANGELOCK_API int rangelock_wrlock(struct rangelock *, struct rangelock_req *req
 				   uint64_t start, uint64_t end);
 
 /*
- * rangelock_tryrdlock, rangelock_trywrlock: the same without waiting.
+ * rangelock_tryrdlock, rangelock_trywrlock: the same without waiting for
+ * anybody's range.  (Like every call they may wait for the engine's short
+ * mutex, inside which nobody waits; abstime below does not bound that.)
  *   EBUSY      a conflicting request is held or waiting; nothing has changed
  *   EINVAL     as above
  */
@@ -203,9 +219,9 @@ RANGELOCK_API int rangelock_timedwrlock(struct rangelock *, struct rangelock_req
 					const struct timespec *abstime);
 
 /*
- * rangelock_unlock: give a held range up, from any thread.  Grants the
- * requests that waited for this one alone, and wakes just those.
- *   EINVAL     a NULL object
+ * rangelock_unlock: give a held range up, from any thread.  Grants those
+ * requests for which this was the last one in their way, and wakes just those.
+ *   EINVAL     a NULL object, lock destroyed
  *   EPERM      req does not hold a range of this lock
  */
 RANGELOCK_API int rangelock_unlock(struct rangelock *, struct rangelock_req *req);
@@ -213,10 +229,11 @@ RANGELOCK_API int rangelock_unlock(struct rangelock *, struct rangelock_req *req
 /*
  * rangelock_cancel: make another thread's waiting lock call return ECANCELED.
  * The caller sees to it that the request's memory lives until this call
- * returns.
- *   EBUSY      too late: the request is not waiting on this lock; it was
- *              granted before (and perhaps unlocked since), or has ended
- *   EINVAL     a NULL object
+ * returns.  A cancel is not remembered: to stop a thread for good, set a flag
+ * that it looks at before it locks, and cancel until it has ended.
+ *   EBUSY      the request is not waiting on this lock: it has not begun to,
+ *              was granted, or has ended
+ *   EINVAL     a NULL object, lock destroyed
  */
 RANGELOCK_API int rangelock_cancel(struct rangelock *, struct rangelock_req *req);
 
@@ -224,7 +241,8 @@ RANGELOCK_API int rangelock_cancel(struct rangelock *, struct rangelock_req *req
  * Change what is held
  *
  * In this version every call of this section and of the sections down to
- * "Look at a lock" answers ENOTSUP (after EINVAL for bad arguments).
+ * "Look at a lock" answers ENOTSUP (after EINVAL for bad arguments), except
+ * that enter and leave abort, and that is_reserved is false.
  * ------------------------------------------------------------------------ */
 
 /* rangelock_downgrade: write -> read; never waits. */
@@ -351,8 +369,10 @@ typedef int rangelock_walk_fn(const struct rangelock_info *, void *arg);
 /*
  * rangelock_walk: call fn for every held, waiting and reserved request, in
  * the order of their starts; a consistent picture of one moment.  fn runs
- * under the engine's short mutex: it must be quick and must not call into the
- * same lock.  A non-zero value from fn ends the walk and is returned.
+ * under the engine's short mutex: it must be quick, since other calls wait
+ * meanwhile, and must not call into the same lock, nor wait for a thread that
+ * does.  A non-zero value from fn ends the walk and is returned; let it be
+ * negative, to tell it from an errno.
  *   EINVAL   a NULL argument, lock destroyed
  */
 RANGELOCK_API int rangelock_walk(struct rangelock *, rangelock_walk_fn *fn, void *arg);

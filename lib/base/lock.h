@@ -12,7 +12,7 @@
 #include <rangelock/rangelock.h>
 
 #include "base/atomic.h"
-#include "tree/itree.h"
+#include "base/itree.h"
 
 enum req_state {
 	REQ_IDLE = 0, /* in no engine; may be the fast holder (front/word.h) */

@@ -2,7 +2,7 @@
 /*
  * Lock, try, timed, unlock and cancel: the fast path, and what leads to the
  * engine and to the waiting.  Nothing here knows how the engine keeps its
- * requests or how the word is encoded.
+ * requests or, but for WORD_IDLE, how the word is encoded.
  *
  * Who touches a waiting request.  Inside the short mutex the engine decides,
  * and changes its state: REQ_HELD by a grant, REQ_IDLE by a cancel.  The
@@ -52,10 +52,10 @@ static int wait_for_grant(struct lock *lock, struct req *req, uint32_t blockers,
 {
 	enum park verdict = rl_park(&req->park, blockers, abstime);
 
-	if (verdict != PARK_ASLEEP)
+	if (verdict != PARK_TIMED_OUT)
 		return result(verdict);
 
-	rl_enter(lock);
+	rl_enter(lock); /* does not fail: nobody may destroy it while we are here */
 	if (req->state == REQ_WAITING) {
 		struct req *grants = rl_tree_remove(lock, req);
 		rl_leave(lock);

@@ -8,8 +8,9 @@
 #include "wait/wait.h"
 
 /*
- * The half of the word that a futex looks at.  All words without FAST differ
- * there, and a word with FAST has its lowest bit set there.
+ * The half of the word that a futex looks at.  The states without FAST differ
+ * there; with FAST its lowest bit is set, so that it is never taken for
+ * LOCKED|CONTENDED.
  */
 static _Atomic uint32_t *low_half(struct lock *lock)
 {

@@ -71,7 +71,7 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
 static void retire(struct req *req)
 {
 	req->state = REQ_IDLE;
-	if (req->arrival) /* the same */
+	if (req->arrival) /* a needless store costs its owner a cache miss */
 		req->arrival = 0;
 }
 
@@ -88,7 +88,7 @@ void rl_tree_adopt(struct lock *lock, struct req *holder)
 {
 	holder->blockers = 0;
 	holder->state = REQ_HELD;
-	if (holder->lock != lock) /* a needless store costs its owner a cache miss */
+	if (holder->lock != lock) /* as in retire() */
 		holder->lock = lock;
 	rl_itree_insert(&lock->tree, &holder->node);
 }

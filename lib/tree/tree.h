@@ -3,8 +3,8 @@
  * The tree engine: who holds, who waits, and who is granted next.
  *
  * Every function here runs inside the lock's short mutex, which the front
- * holds (front/word.h).  None waits, wakes or allocates: tree_remove() and its
- * like return what is to be granted, and the front tells the waiters.
+ * holds (front/word.h).  None waits, wakes or allocates: rl_tree_remove()
+ * returns what is to be granted, and the front tells the waiters.
  */
 #ifndef RL_TREE_TREE_H
 #define RL_TREE_TREE_H
@@ -18,12 +18,12 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
  * just counted them.  None: it is held.  Its range and mode are set. */
 void rl_tree_insert(struct lock *lock, struct req *req, uint32_t blockers);
 
-/* Take the holder of the lock word into the empty engine. */
-void rl_tree_adopt(struct lock *lock, struct req *holder);
-
 /* Take req out, held or waiting; it is idle.  Returns the requests that are
  * held from now on, linked by ->granted, whose owners are to be told. */
 struct req *rl_tree_remove(struct lock *lock, struct req *req);
+
+/* Take the holder of the lock word into the empty engine. */
+void rl_tree_adopt(struct lock *lock, struct req *holder);
 
 /* The reverse: if the engine contains just one request, which then is held, take
  * it out and return it; else NULL. */

@@ -32,7 +32,7 @@
  * long as going to sleep and coming back would cost, and less where it has
  * not paid lately.
  */
-#include "wait.h"
+#include "wait/wait.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -165,7 +165,7 @@ enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec 
 		seen = PARK_ASLEEP;
 	while (seen == PARK_ASLEEP) {
 		if (rl_wait->sleep(park, PARK_ASLEEP, abstime) == ETIMEDOUT)
-			return PARK_ASLEEP;
+			return PARK_TIMED_OUT;
 		seen = rl_load(park, acquire);
 	}
 	return (enum park)seen;

@@ -38,13 +38,15 @@ enum park {
 	PARK_WAITING = 0, /* the owner spins, or is about to */
 	PARK_ASLEEP,	  /* the owner sleeps, or is about to: wake it */
 	PARK_GRANTED,
-	PARK_CANCELED
+	PARK_CANCELED,
+
+	PARK_TIMED_OUT = PARK_ASLEEP /* as the result of rl_park() */
 };
 
 /*
  * Wait for the answer.  crowd is how many others must go first, at most: where
  * they are as many as the processors, spinning only delays them.  Returns
- * PARK_GRANTED or PARK_CANCELED, or PARK_ASLEEP when abstime has passed.
+ * PARK_GRANTED or PARK_CANCELED, or PARK_TIMED_OUT when abstime has passed.
  */
 enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec *abstime);
 

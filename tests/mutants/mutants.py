@@ -7,7 +7,7 @@ to find it, run first; the others follow if it does not.  MUTANTS run natively,
 TSAN_MUTANTS under ThreadSanitizer.
 """
 
-ITREE, ITREE_H = "lib/tree/itree.c", "lib/tree/itree.h"
+ITREE, ITREE_H = "lib/base/itree.c", "lib/base/itree.h"
 TREE, LOCK_H = "lib/tree/tree.c", "lib/base/lock.h"
 WORD, WORD_H = "lib/front/word.c", "lib/front/word.h"
 LOCK, LIFE = "lib/front/lock.c", "lib/front/life.c"
@@ -142,7 +142,7 @@ MUTANTS = [
 
     # Waiting.
     ("a deadline is ignored", WAIT,
-     "if (rl_wait->sleep(park, PARK_ASLEEP, abstime) == ETIMEDOUT)\n			return PARK_ASLEEP;",
+     "if (rl_wait->sleep(park, PARK_ASLEEP, abstime) == ETIMEDOUT)\n			return PARK_TIMED_OUT;",
      "rl_wait->sleep(park, PARK_ASLEEP, NULL);", "queue"),
     ("a signal ends a wait", WAIT,
      "	case EINTR:\n		return 0;", "		return 0;\n	case EINTR:\n		return ETIMEDOUT;", "queue"),
@@ -177,8 +177,8 @@ TSAN_MUTANTS = [
     ("an answer releases nothing", WAIT,
      "rl_exchange(park, (uint32_t)answer, release)", "rl_exchange(park, (uint32_t)answer, relaxed)", "stress"),
     ("an answer after sleep is not acquired", WAIT,
-     "			return PARK_ASLEEP;\n		seen = rl_load(park, acquire);",
-     "			return PARK_ASLEEP;\n		seen = rl_load(park, relaxed);", "stress"),
+     "			return PARK_TIMED_OUT;\n		seen = rl_load(park, acquire);",
+     "			return PARK_TIMED_OUT;\n		seen = rl_load(park, relaxed);", "stress"),
     ("an answer while spinning is not acquired", WAIT,
      "		rl_relax();\n		uint32_t seen = rl_load(park, acquire);",
      "		rl_relax();\n		uint32_t seen = rl_load(park, relaxed);", "stress"),

@@ -21,10 +21,10 @@ from mutants import MUTANTS, TSAN_MUTANTS
 ROOT = pathlib.Path(sys.argv[1]).resolve()
 WORDS = " ".join(sys.argv[2:])
 
-LIBRARY = ["front/absent.c", "front/life.c", "front/lock.c", "front/word.c", "tree/itree.c",
+LIBRARY = ["front/absent.c", "front/life.c", "front/lock.c", "front/word.c", "base/itree.c",
            "tree/tree.c", "wait/wait.c"]
 PROGRAMS = {
-    "itree": ["tests/tree/test_itree.c"],
+    "itree": ["tests/unit/test_itree.c"],
     "arguments": ["tests/unit/test_arguments.c"],
     "conflicts": ["tests/unit/test_conflicts.c"],
     "observe": ["tests/unit/test_observe.c"],

@@ -33,7 +33,7 @@ uint64_t parse_number(const char *option, const char *text, uint64_t min, uint64
 	char *end;
 
 	errno = 0;
-	unsigned long long n = strtoull(text, &end, 0);
+	unsigned long long n = strtoull(text, &end, 10);
 	if (errno || end == text || *end || strchr(text, '-') || n < min || n > max)
 		bad_option(option, "'%s' is not a whole number from %llu to %llu", text,
 			   (unsigned long long)min, (unsigned long long)max);

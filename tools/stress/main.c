@@ -24,8 +24,9 @@ static const char usage[] =
 	"Usage: rangelock-stress [OPTION]...\n"
 	"Call a range lock at random from many threads, and judge it by an exact oracle.\n"
 	"\n"
-	"  --engine NAME    tree, list, sharded, all, or busted: a lock that is wrong on\n"
-	"                   purpose, to show that faults are found (default: all)\n"
+	"  --engine NAME    tree, list, sharded, all (those that this version has), or\n"
+	"                   busted: a lock that is wrong on purpose, to show that faults\n"
+	"                   are found (default: all)\n"
 	"  --threads N      worker threads, 1 to 256 (default: 4)\n"
 	"  --seconds S      how long, for each engine (default: 10)\n"
 	"  --seed N         of the random choices (default: a fresh one; it is printed)\n"
@@ -62,10 +63,14 @@ static void leave_at_once(int signal)
 static int print_info(const struct rangelock_info *info, void *arg)
 {
 	(void)arg;
-	fprintf(stderr, "  %s %s [%" PRIu64 ", %" PRIu64 ") arrival %" PRIu64 ", %" PRIu64 " blockers\n",
+	fprintf(stderr, "  %s %s [%" PRIu64 ", %" PRIu64 ")",
 		info->state == RANGELOCK_HELD ? "held   " : "waiting",
-		info->mode == RANGELOCK_WRITE ? "write" : "read ", info->start, info->end,
-		info->arrival, info->blockers);
+		info->mode == RANGELOCK_WRITE ? "write" : "read ", info->start, info->end);
+	if (info->arrival)
+		fprintf(stderr, " arrival %" PRIu64, info->arrival);
+	if (info->blockers)
+		fprintf(stderr, " behind %" PRIu64, info->blockers);
+	fputc('\n', stderr);
 	return 0;
 }
 
@@ -103,7 +108,7 @@ static _Noreturn void fail(struct run *run, struct options *opt, struct outcome 
 	add_up(run, outcome);
 	json_close(&opt->json, as_json(opt, outcome));
 
-	fputs("The lock shows:\n", stderr);
+	fputs("The lock shows, a moment later:\n", stderr);
 	fflush(NULL);
 	alarm(5); /* the look itself may hang */
 	signal(SIGALRM, leave_at_once);

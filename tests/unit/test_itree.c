@@ -5,7 +5,7 @@
 
 #include "common/random.h"
 #include "support/suite.h"
-#include "tree/itree.h"
+#include "base/itree.h"
 
 enum { MOST = 128 };
 

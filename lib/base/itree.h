@@ -12,8 +12,8 @@
  * Cormen, Leiserson, Rivest and Stein, Introduction to Algorithms, "Interval
  * trees".
  */
-#ifndef RL_TREE_ITREE_H
-#define RL_TREE_ITREE_H
+#ifndef RL_BASE_ITREE_H
+#define RL_BASE_ITREE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -13,7 +13,7 @@
  * restores T2 to T4 along it, and stops where nothing changes any more:
  * nothing above can then be wrong.
  */
-#include "itree.h"
+#include "base/itree.h"
 
 static unsigned height(const struct itree_node *n)
 {
