@@ -31,6 +31,10 @@ struct __attribute__((may_alias)) req {
 	uint64_t arrival;  /* order among the lock's requests; 0 outside the engine */
 	struct lock *lock; /* where state is not REQ_IDLE */
 
+	/* The lock in whose engine it waits, else NULL.  Written inside that
+	 * lock's mutex; a late cancel reads it inside its own lock's. */
+	_Atomic(struct lock *) waits_on;
+
 	struct req *granted; /* next in a list of grants to be published */
 
 	/* The word its owner waits on: enum park (wait/wait.h). */

@@ -20,6 +20,12 @@ static bool sound_range(const struct rangelock_range *range)
 	return range && range->start < range->end && (unsigned)range->mode <= RANGELOCK_WRITE;
 }
 
+static bool conflict(const struct rangelock_range *a, const struct rangelock_range *b)
+{
+	return a->start < b->end && b->start < a->end &&
+	       (a->mode == RANGELOCK_WRITE || b->mode == RANGELOCK_WRITE);
+}
+
 int rangelock_downgrade(struct rangelock *lock, struct rangelock_req *req)
 {
 	return absent(lock && req);
@@ -66,8 +72,11 @@ int rangelock_lockv(struct rangelock *lock, struct rangelock_req reqs[],
 	bool sound = lock && reqs && ranges && n > 0;
 
 	(void)abstime;
-	for (size_t i = 0; sound && i < n; i++)
+	for (size_t i = 0; sound && i < n; i++) {
 		sound = sound_range(&ranges[i]);
+		for (size_t j = 0; sound && j < i; j++)
+			sound = !conflict(&ranges[i], &ranges[j]);
+	}
 	return absent(sound);
 }
 

@@ -191,7 +191,7 @@ int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public
 	int error = rl_enter(lock);
 	if (error)
 		return error;
-	if (req->state != REQ_WAITING || req->lock != lock)
+	if (rl_load(&req->waits_on, relaxed) != lock) /* E4: it may be in use elsewhere */
 		error = EBUSY;
 	else
 		grants = rl_tree_remove(lock, req);

@@ -24,6 +24,11 @@
  *       which requests entered the short mutex.  A request that comes from the
  *       lock word has 0: the engine was empty, so it is the oldest.
  *
+ *   E4  r.waits_on is a lock if and only if r waits in that lock's engine.
+ *       Relaxed is enough: it becomes this lock, and ceases to be it, only
+ *       inside this lock's mutex, so that whoever is inside reads this lock
+ *       only if that is true now.  What it reads of other locks may be old.
+ *
  * E1 is exact at entry, since all that is in the tree arrived earlier.  It is
  * kept at exit because arrival numbers, not counts or modes alone, say who had
  * counted the one who leaves: a reader that gives up has never been counted by
@@ -70,6 +75,8 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
 /* req is out of the tree. */
 static void retire(struct req *req)
 {
+	if (req->state == REQ_WAITING)
+		rl_store(&req->waits_on, NULL, relaxed);
 	req->state = REQ_IDLE;
 	if (req->arrival) /* a needless store costs its owner a cache miss */
 		req->arrival = 0;
@@ -81,6 +88,8 @@ void rl_tree_insert(struct lock *lock, struct req *req, uint32_t blockers)
 	req->arrival = ++lock->arrivals;
 	req->blockers = blockers;
 	req->state = blockers ? REQ_WAITING : REQ_HELD;
+	if (blockers)
+		rl_store(&req->waits_on, lock, relaxed);
 	rl_itree_insert(&lock->tree, &req->node);
 }
 
@@ -117,6 +126,7 @@ struct req *rl_tree_remove(struct lock *lock, struct req *req)
 			continue;
 		if (--q->blockers == 0) {
 			q->state = REQ_HELD;
+			rl_store(&q->waits_on, NULL, relaxed);
 			q->granted = NULL;
 			*last = q;
 			last = &q->granted;

@@ -87,7 +87,8 @@ static unsigned count_processors(void)
 {
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+	/* Of the process's first thread: the caller may be pinned to one. */
+	if (sched_getaffinity(getpid(), sizeof(set), &set) == 0)
 		return (unsigned)CPU_COUNT(&set);
 	/* More processors than a cpu_set_t holds. */
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
@@ -123,10 +124,12 @@ unsigned rl_short_spins(void)
 /*
  * How many rounds this thread's spinning took lately, where it paid.  The
  * thread's own, so that it costs no shared cache line, and so that nothing is
- * written into a lock whose last waiter has just been answered.
+ * written into a lock whose last waiter has just been answered.  initial-exec,
+ * since else a thread's first wait could allocate.
  */
-static _Thread_local uint32_t usual_rounds = SPIN_MAX / 2;
-static _Thread_local uint32_t waits;
+#define THREAD_LOCAL __attribute__((tls_model("initial-exec"))) static _Thread_local
+THREAD_LOCAL uint32_t usual_rounds = SPIN_MAX / 2;
+THREAD_LOCAL uint32_t waits;
 
 /* Where spinning has failed lately, it is given up soon; but once in a while
  * it gets its full chance, since those that sleep make each other slow. */

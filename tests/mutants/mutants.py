@@ -120,7 +120,13 @@ MUTANTS = [
     ("unlock accepts a request of another lock", LOCK,
      "if (req->state != REQ_HELD || req->lock != lock)", "if (req->state != REQ_HELD)", "arguments"),
     ("cancel takes a held request", LOCK,
-     "if (req->state != REQ_WAITING || req->lock != lock)", "if (req->state == REQ_IDLE || req->lock != lock)", "queue"),
+     "if (rl_load(&req->waits_on, relaxed) != lock) /* E4: it may be in use elsewhere */",
+     "if (req->state == REQ_IDLE)", "queue"),
+    ("cancel takes what waits on another lock", LOCK,
+     "if (rl_load(&req->waits_on, relaxed) != lock) /* E4: it may be in use elsewhere */",
+     "if (!rl_load(&req->waits_on, relaxed))", "queue"),
+    ("a grant leaves the request cancelable", TREE,
+     "			rl_store(&q->waits_on, NULL, relaxed);\n", "", "queue"),
     ("cancel tells nobody", LOCK,
      "		rl_unpark(&req->park, PARK_CANCELED);\n", "", "queue"),
     ("cancel forgets those it grants", LOCK,
@@ -162,6 +168,9 @@ MUTANTS = [
 ]
 
 TSAN_MUTANTS = [
+    ("cancel reads what another lock's mutex guards", LOCK,
+     "if (rl_load(&req->waits_on, relaxed) != lock) /* E4: it may be in use elsewhere */",
+     "if (req->state != REQ_WAITING || req->lock != lock)", "queue"),
     ("the fast lock acquires nothing", WORD_H,
      "fast_word(req), acq_rel, relaxed); /* O1, O2, O3 */", "fast_word(req), release, relaxed);", "stress"),
     ("the fast lock does not publish its range", WORD_H,

@@ -247,6 +247,9 @@ START_TEST(absent_calls_check_their_arguments_and_say_enotsup)
 	struct rangelock lock = RANGELOCK_INITIALIZER;
 	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER, tail = RANGELOCK_REQ_INITIALIZER;
 	struct rangelock_range range = { 0, 10, RANGELOCK_READ };
+	struct rangelock_req two[2] = { RANGELOCK_REQ_INITIALIZER };
+	struct rangelock_range apart[] = { { 0, 5, RANGELOCK_WRITE }, { 5, 15, RANGELOCK_READ } };
+	struct rangelock_range conflicting[] = { { 0, 6, RANGELOCK_WRITE }, { 5, 15, RANGELOCK_READ } };
 	struct rangelock_range empty = { 10, 10, RANGELOCK_READ };
 	struct rangelock_range odd = { 0, 10, (enum rangelock_mode)2 };
 	struct rangelock_stats stats;
@@ -274,6 +277,8 @@ START_TEST(absent_calls_check_their_arguments_and_say_enotsup)
 	       rangelock_rdlock_nested(&lock, &req, 0, 1, NULL));
 	ABSENT(RANGELOCK_CAP_VECTOR, rangelock_lockv(&lock, &req, &range, 1, NULL),
 	       rangelock_lockv(&lock, &req, &empty, 1, NULL));
+	ABSENT(RANGELOCK_CAP_VECTOR, rangelock_lockv(&lock, two, apart, 2, NULL),
+	       rangelock_lockv(&lock, two, conflicting, 2, NULL));
 	ABSENT(RANGELOCK_CAP_VECTOR, rangelock_unlockv(&lock, &req, 1), rangelock_unlockv(&lock, NULL, 1));
 	ABSENT(RANGELOCK_CAP_SUBMIT, rangelock_submit(&lock, &req, &range, granted, NULL),
 	       rangelock_submit(&lock, &req, &odd, granted, NULL));

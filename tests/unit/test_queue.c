@@ -253,6 +253,78 @@ START_TEST(cancel_comes_too_late_once_granted)
 }
 END_TEST
 
+/* A request that waits on another lock is none of this lock's business. */
+START_TEST(cancel_on_the_wrong_lock_is_refused)
+{
+	struct rangelock wrong = RANGELOCK_INITIALIZER;
+	struct actor waiter;
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	ck_assert_int_eq(rangelock_wrlock(&wrong, &other, 0, 10), 0);
+	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 0, 10);
+	ck_assert_int_eq(rangelock_cancel(&wrong, &waiter.req), EBUSY);
+	ck_assert(is_waiting(&lock, &waiter.req));
+	ck_assert_int_eq(rangelock_unlock(&wrong, &other), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
+	actor_finish(&waiter);
+}
+END_TEST
+
+/* A cancel that comes too late may find the request in use on another lock,
+ * whose mutex it does not hold: ThreadSanitizer must find nothing in that. */
+static struct rangelock elsewhere;
+static struct rangelock_req wanderer;
+static atomic_bool come_home;
+
+static void *hold_now_and_then(void *arg)
+{
+	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
+
+	while (!atomic_load_explicit(&come_home, memory_order_relaxed)) {
+		must(rangelock_wrlock(arg, &req, 0, 10) == 0);
+		sched_yield();
+		must(rangelock_unlock(arg, &req) == 0);
+	}
+	return NULL;
+}
+
+static void *wander(void *arg)
+{
+	(void)arg;
+	while (!atomic_load_explicit(&come_home, memory_order_relaxed)) {
+		int here = rangelock_wrlock(&lock, &wanderer, 5, 15);
+
+		must(here == 0 || here == ECANCELED);
+		must(here || rangelock_unlock(&lock, &wanderer) == 0);
+		must(rangelock_wrlock(&elsewhere, &wanderer, 5, 15) == 0);
+		must(rangelock_unlock(&elsewhere, &wanderer) == 0);
+	}
+	return NULL;
+}
+
+START_TEST(a_late_cancel_does_not_reach_into_another_lock)
+{
+	pthread_t threads[3];
+
+	elsewhere = (struct rangelock)RANGELOCK_INITIALIZER;
+	atomic_store(&come_home, false);
+	pthread_create(&threads[0], NULL, hold_now_and_then, &lock);
+	pthread_create(&threads[1], NULL, hold_now_and_then, &elsewhere);
+	pthread_create(&threads[2], NULL, wander, NULL);
+	for (uint64_t i = 0; i < scaled(200000); i++) {
+		int error = rangelock_cancel(&lock, &wanderer);
+
+		must(error == 0 || error == EBUSY);
+		if (i % 64 == 0)
+			sched_yield();
+	}
+	atomic_store(&come_home, true);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_int_eq(rangelock_destroy(&elsewhere), 0);
+}
+END_TEST
+
 /* ------------------------------------------------------------------------ */
 
 static const struct timespec long_ago = { 0, 1 };
@@ -512,6 +584,8 @@ int main(void)
 	tcase_add_loop_test(tc, a_writer_that_leaves_changes_nothing_for_those_before_it, 0, 2);
 	tcase_add_test(tc, several_leave_at_once_and_the_rest_go_on);
 	tcase_add_test(tc, cancel_comes_too_late_once_granted);
+	tcase_add_test(tc, cancel_on_the_wrong_lock_is_refused);
+	tcase_add_test(tc, a_late_cancel_does_not_reach_into_another_lock);
 	tcase_add_loop_test(tc, what_can_be_had_at_once_is_had_whatever_abstime_says, 0, 8);
 	tcase_add_loop_test(tc, an_unsound_abstime_is_refused_where_the_call_has_to_wait, 0, 3);
 	tcase_add_test(tc, a_time_that_has_passed_times_out);
