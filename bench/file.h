@@ -19,9 +19,12 @@ struct record_file {
 	unsigned records;
 };
 
-/* Make a file of that many records in dir; it has no name any more, and goes
+/* Where files are made: --dir. */
+extern const char *record_file_dir;
+
+/* Make a file of that many records there; it has no name any more, and goes
  * with the process.  Exits with a message that names --dir where it cannot. */
-struct record_file record_file_make(const char *dir, unsigned records);
+struct record_file record_file_make(unsigned records);
 /* Make every record whole: a control without a lock may have left some torn. */
 void record_file_reset(const struct record_file *file);
 void record_file_close(struct record_file *file);

@@ -4,8 +4,10 @@
  * defines
  *
  *	struct handle { ... };        what one acquisition needs; all-zero at first
- *	static inline void take(void *lock, struct handle *, const struct op *);
- *	static inline void give(void *lock, struct handle *, const struct op *);
+ *	static inline int take(void *lock, struct handle *, const struct op *);
+ *	static inline int give(void *lock, struct handle *, const struct op *);
+ *
+ * (0 or an errno, which ends the run once the loop has ended),
  *
  * and, with PREPARE defined, what a thread does once before it starts:
  *
@@ -18,6 +20,7 @@
 
 #include "bench/file.h"
 #include "bench/lock.h"
+#include "bench/peers/peers.h"
 #include "bench/work.h"
 
 #define ALWAYS_INLINE __attribute__((always_inline)) static inline
@@ -28,21 +31,23 @@ ALWAYS_INLINE void loop(struct job *job, struct handle *handle, bool mixed, bool
 {
 	struct op fixed = job->ops[0];
 	uint64_t done = 0;
+	int errors = 0;
 
 	fixed.write = write;
 	do {
 		const struct op *op = mixed ? &job->ops[done % OPS] : &fixed;
 
-		take(job->lock, handle, op);
+		errors |= take(job->lock, handle, op);
 		if (file)
 			record_access(file, job, op);
 		if (busy)
 			work(job->inside);
-		give(job->lock, handle, op);
+		errors |= give(job->lock, handle, op);
 		if (busy)
 			work(job->outside);
 		atomic_store_explicit(&job->done, ++done, memory_order_relaxed);
 	} while (!atomic_load_explicit(job->stop, memory_order_relaxed));
+	must_succeed(errors, "a lock or unlock call");
 }
 
 static void run(struct job *job)

@@ -38,8 +38,8 @@ static const char usage[] =
 	"  --seconds S        for one measurement (default: 0.2)\n"
 	"  --repeat R         measurements of each cell, 1 to 1000; medians are shown\n"
 	"                     (default: 5)\n"
-	"  --dir DIR          where the file of workload `file` is made (default: $TMPDIR\n"
-	"                     or /tmp)\n"
+	"  --dir DIR          where the files of workload `file` and lock `ofd` are made\n"
+	"                     (default: $TMPDIR or /tmp)\n"
 	"  --json FILE        write the result there as JSON; \"-\" is standard output\n"
 	"  --list             name workloads and locks\n"
 	"  --help             this text\n"
@@ -61,7 +61,6 @@ struct options {
 	unsigned n_workloads, n_locks, n_threads;
 	int64_t ns;
 	unsigned repeat;
-	const char *dir;
 	struct json_sink json;
 };
 
@@ -132,9 +131,9 @@ static void choose_threads(struct options *opt, const char *text)
 
 static void choose_defaults(struct options *opt)
 {
-	const char *tmpdir = getenv("TMPDIR");
-
-	*opt = (struct options){ .ns = NS_PER_S / 5, .repeat = 5, .dir = tmpdir ? tmpdir : "/tmp",
+	if (getenv("TMPDIR"))
+		record_file_dir = getenv("TMPDIR");
+	*opt = (struct options){ .ns = NS_PER_S / 5, .repeat = 5,
 				 .threads = { 1, 2 }, .n_threads = 2 };
 	for (unsigned i = 0; workloads[i]; i++)
 		opt->workloads[opt->n_workloads++] = workloads[i];
@@ -174,7 +173,7 @@ static void parse(int argc, char **argv, struct options *opt)
 			opt->repeat = (unsigned)parse_number("--repeat", optarg, 1, 1000);
 			break;
 		case 'd':
-			opt->dir = optarg;
+			record_file_dir = optarg;
 			break;
 		case 'j':
 			json = optarg;
@@ -190,6 +189,8 @@ static void parse(int argc, char **argv, struct options *opt)
 		}
 	}
 	no_more_words(argc, argv, optind);
+	struct record_file probe = record_file_make(1); /* now, not after an hour */
+	record_file_close(&probe);
 	opt->json = json_open(json);
 }
 
@@ -337,7 +338,7 @@ static bool run_workload(FILE *text, const struct options *opt, const struct wor
 	bool sound = true;
 
 	if (w->on_file)
-		file = record_file_make(opt->dir, FILE_RECORDS);
+		file = record_file_make(FILE_RECORDS);
 	for (unsigned v = 0; v < w->n_variants; v++)
 		for (unsigned t = 0; t < n_threads; t++) {
 			struct cell cell = { w, &w->variants[v], threads[t], { { 0 } } };
@@ -371,5 +372,6 @@ int main(int argc, char **argv)
 		sound &= run_workload(text, &opt, opt.workloads[i], results, &done, total);
 
 	json_close(&opt.json, json_pack("{s:o, s:o}", "machine", machine_json(), "results", results));
+	finish_text(text);
 	return sound ? EXIT_SUCCESS : EXIT_FAILURE;
 }

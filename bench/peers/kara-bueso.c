@@ -53,7 +53,7 @@ static struct handle *of_node(struct itree_node *node)
 	return (struct handle *)(void *)node; /* its first member */
 }
 
-static inline void take(void *arg, struct handle *h, const struct op *op)
+static inline int take(void *arg, struct handle *h, const struct op *op)
 {
 	struct range_lock *lock = arg;
 
@@ -75,9 +75,10 @@ static inline void take(void *arg, struct handle *h, const struct op *op)
 	if (!granted)
 		while (!atomic_load_explicit(&h->granted, memory_order_acquire))
 			syscall(SYS_futex, &h->granted, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0);
+	return 0;
 }
 
-static inline void give(void *arg, struct handle *h, const struct op *op)
+static inline int give(void *arg, struct handle *h, const struct op *op)
 {
 	struct range_lock *lock = arg;
 	struct handle *wake = NULL;
@@ -104,6 +105,7 @@ static inline void give(void *arg, struct handle *h, const struct op *op)
 		syscall(SYS_futex, &wake->granted, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 		wake = next;
 	}
+	return 0;
 }
 
 #include "bench/loops.h"

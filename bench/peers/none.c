@@ -4,14 +4,16 @@
 
 NO_HANDLE;
 
-static inline void take(void *lock, struct handle *h, const struct op *op)
+static inline int take(void *lock, struct handle *h, const struct op *op)
 {
 	(void)lock, (void)h, (void)op;
+	return 0;
 }
 
-static inline void give(void *lock, struct handle *h, const struct op *op)
+static inline int give(void *lock, struct handle *h, const struct op *op)
 {
 	(void)lock, (void)h, (void)op;
+	return 0;
 }
 
 #include "bench/loops.h"

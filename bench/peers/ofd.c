@@ -19,7 +19,7 @@ struct ofd_lock {
 	int fds[]; /* one per thread, on a file made for it */
 };
 
-static inline void set_lock(int fd, short type, const struct op *op)
+static inline int set_lock(int fd, short type, const struct op *op)
 {
 	struct flock range = {
 		.l_type = type,
@@ -29,19 +29,21 @@ static inline void set_lock(int fd, short type, const struct op *op)
 	};
 
 	while (fcntl(fd, F_OFD_SETLKW, &range) != 0)
-		must_succeed(errno == EINTR ? 0 : errno, "fcntl(F_OFD_SETLKW)");
+		if (errno != EINTR)
+			return errno;
+	return 0;
 }
 
-static inline void take(void *lock, struct handle *h, const struct op *op)
+static inline int take(void *lock, struct handle *h, const struct op *op)
 {
 	(void)lock;
-	set_lock(h->fd, op->write ? F_WRLCK : F_RDLCK, op);
+	return set_lock(h->fd, op->write ? F_WRLCK : F_RDLCK, op);
 }
 
-static inline void give(void *lock, struct handle *h, const struct op *op)
+static inline int give(void *lock, struct handle *h, const struct op *op)
 {
 	(void)lock;
-	set_lock(h->fd, F_UNLCK, op);
+	return set_lock(h->fd, F_UNLCK, op);
 }
 
 static void prepare(void *lock, struct handle *h, const struct job *job)
@@ -55,8 +57,7 @@ static void prepare(void *lock, struct handle *h, const struct job *job)
 static void *create(unsigned threads)
 {
 	struct ofd_lock *lock = new_lock(sizeof(*lock) + threads * sizeof(lock->fds[0]));
-	const char *dir = getenv("TMPDIR");
-	struct record_file file = record_file_make(dir ? dir : "/tmp", 1);
+	struct record_file file = record_file_make(1);
 
 	lock->threads = threads;
 	for (unsigned i = 0; i < threads; i++)

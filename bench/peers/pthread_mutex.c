@@ -6,16 +6,16 @@
 
 NO_HANDLE;
 
-static inline void take(void *lock, struct handle *h, const struct op *op)
+static inline int take(void *lock, struct handle *h, const struct op *op)
 {
 	(void)h, (void)op;
-	pthread_mutex_lock(lock);
+	return pthread_mutex_lock(lock);
 }
 
-static inline void give(void *lock, struct handle *h, const struct op *op)
+static inline int give(void *lock, struct handle *h, const struct op *op)
 {
 	(void)h, (void)op;
-	pthread_mutex_unlock(lock);
+	return pthread_mutex_unlock(lock);
 }
 
 #include "bench/loops.h"

@@ -6,19 +6,16 @@
 
 NO_HANDLE;
 
-static inline void take(void *lock, struct handle *h, const struct op *op)
+static inline int take(void *lock, struct handle *h, const struct op *op)
 {
 	(void)h;
-	if (op->write)
-		pthread_rwlock_wrlock(lock);
-	else
-		pthread_rwlock_rdlock(lock);
+	return op->write ? pthread_rwlock_wrlock(lock) : pthread_rwlock_rdlock(lock);
 }
 
-static inline void give(void *lock, struct handle *h, const struct op *op)
+static inline int give(void *lock, struct handle *h, const struct op *op)
 {
 	(void)h, (void)op;
-	pthread_rwlock_unlock(lock);
+	return pthread_rwlock_unlock(lock);
 }
 
 #include "bench/loops.h"

@@ -8,18 +8,16 @@ struct handle {
 	struct rangelock_req req;
 };
 
-static inline void take(void *lock, struct handle *h, const struct op *op)
+static inline int take(void *lock, struct handle *h, const struct op *op)
 {
-	if (op->write)
-		rangelock_wrlock(lock, &h->req, op->start, op->end);
-	else
-		rangelock_rdlock(lock, &h->req, op->start, op->end);
+	return op->write ? rangelock_wrlock(lock, &h->req, op->start, op->end) :
+			   rangelock_rdlock(lock, &h->req, op->start, op->end);
 }
 
-static inline void give(void *lock, struct handle *h, const struct op *op)
+static inline int give(void *lock, struct handle *h, const struct op *op)
 {
 	(void)op;
-	rangelock_unlock(lock, &h->req);
+	return rangelock_unlock(lock, &h->req);
 }
 
 #include "bench/loops.h"

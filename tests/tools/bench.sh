@@ -59,8 +59,12 @@ check "refuses 0 seconds" refuses "$bench" --seconds --seconds 0
 check "refuses 0 rounds" refuses "$bench" --repeat --repeat 0
 check "refuses an unknown option" refuses "$bench" --bogus --bogus
 check "refuses a stray word" refuses "$bench" stray stray
-check "refuses a directory that is not there" refuses "$bench" --dir --dir /nonexistent --workload file
+check "refuses a directory that is not there" refuses "$bench" --dir --dir /nonexistent --workload pair-write
 check "refuses an unwritable file before it starts" refuses "$bench" --json --json /nonexistent/file
+check "a very short round still has a figure" "$bench" --seconds 0.000001 --repeat 1 --json "$tap_dir/j" \
+	--workload full-write --threads 64 --lock tree,kara-bueso
+check "text that cannot be written is an error" exits 1 sh -c '"$1" --workload pair-write $2 >/dev/full' - \
+	"$bench" "$quick"
 check "every workload with every lock, and the JSON of it" tells_json
 check "the file workload finds tearing without a lock, and none with one" finds_tearing
 check "JSON alone on standard output" json_on_stdout

@@ -101,6 +101,15 @@ void json_close(struct json_sink *sink, json_t *what)
 	json_decref(what);
 }
 
+void finish_text(void *file)
+{
+	if (fflush(file) == 0 && !ferror(file))
+		return;
+	fprintf(stderr, "%s: cannot write the result: %s\n", program_invocation_short_name,
+		strerror(errno));
+	exit(EXIT_FAILURE);
+}
+
 void progress(const char *fmt, ...)
 {
 	va_list ap;

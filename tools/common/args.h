@@ -41,6 +41,9 @@ struct json_sink json_open(const char *path);
 /* Write it, give it up, and close; exits 1 with a message where that fails. */
 void json_close(struct json_sink *sink, json_t *what);
 
+/* Flush what was printed; exits 1 with a message where that fails. */
+void finish_text(void *file);
+
 /* One line that is overwritten, on a terminal only. */
 __attribute__((format(printf, 1, 2))) void progress(const char *fmt, ...);
 void progress_end(void);
