@@ -101,6 +101,10 @@ static void add_up(const struct run *run, struct outcome *outcome)
 /* A lock that is wrong cannot be unlocked, joined or freed: report and leave. */
 static _Noreturn void fail(struct run *run, struct options *opt, struct outcome *outcome)
 {
+	static atomic_flag failing = ATOMIC_FLAG_INIT;
+
+	while (atomic_flag_test_and_set(&failing)) /* another thread reports already */
+		pause();
 	progress_end();
 	fprintf(stderr, "rangelock-stress: VIOLATION (engine %s, %u threads, seed %" PRIu64 ")\n%s\n",
 		run->subject->name, run->n_workers, opt->seed, run->oracle.report);
@@ -116,27 +120,52 @@ static _Noreturn void fail(struct run *run, struct options *opt, struct outcome 
 	_exit(EXIT_FAILURE);
 }
 
-struct watch {
-	uint64_t steps[MAX_THREADS];
-	int64_t since[MAX_THREADS];
+/*
+ * The watchdog, in a thread of its own, which calls no lock before it has
+ * something to report: all others may hang.
+ */
+struct watchdog {
+	struct run *run;
+	struct options *opt;
+	struct outcome *outcome;
+	atomic_bool done;
+	pthread_t thread;
+	struct {
+		uint64_t steps;
+		int64_t since;
+	} seen[MAX_THREADS + 1]; /* the last is the helper */
 };
 
-static void look_for_hangs(struct run *run, const struct options *opt, struct watch *watch)
+static void look_at_steps(struct watchdog *dog, unsigned i, uint64_t steps, bool resting)
 {
 	int64_t now = clock_ns();
 
-	for (unsigned i = 0; i < run->n_workers; i++) {
-		struct worker *w = &run->workers[i];
-		uint64_t steps = atomic_load_explicit(&w->steps, memory_order_relaxed);
-
-		if (steps != watch->steps[i] || !watch->since[i] || atomic_load(&w->resting)) {
-			watch->steps[i] = steps;
-			watch->since[i] = now;
-		} else if (now - watch->since[i] > opt->watchdog) {
-			violation(&run->oracle, "hang: thread %u has made no step for %.1f s", i,
-				  (double)opt->watchdog / NS_PER_S);
-		}
+	if (steps != dog->seen[i].steps || !dog->seen[i].since || resting) {
+		dog->seen[i].steps = steps;
+		dog->seen[i].since = now;
+	} else if (now - dog->seen[i].since > dog->opt->watchdog) {
+		violation(&dog->run->oracle, "hang: %s %u has made no step for %.1f s",
+			  i < dog->run->n_workers ? "thread" : "the thread that cancels and looks,", i,
+			  (double)dog->opt->watchdog / NS_PER_S);
+		fail(dog->run, dog->opt, dog->outcome);
 	}
+}
+
+static void *watch(void *arg)
+{
+	struct watchdog *dog = arg;
+	struct run *run = dog->run;
+
+	while (!atomic_load(&dog->done)) {
+		for (unsigned i = 0; i < run->n_workers; i++)
+			look_at_steps(dog, i, atomic_load_explicit(&run->workers[i].steps,
+								   memory_order_relaxed),
+				      atomic_load(&run->workers[i].resting));
+		look_at_steps(dog, run->n_workers,
+			      atomic_load_explicit(&run->helper_steps, memory_order_relaxed), false);
+		sleep_ns(20000000);
+	}
+	return NULL;
 }
 
 /* ---- Rounds ---- */
@@ -154,15 +183,11 @@ static bool all_rest(const struct run *run)
 static void play_round(struct run *run, struct options *opt, struct outcome *outcome,
 		       struct rng *rng, int64_t end)
 {
-	struct watch watch = { 0 };
-
 	atomic_store(&run->pause, false);
 	while (!atomic_load(&run->pause) || !all_rest(run)) {
 		helper_step(run, rng);
 		if (rng_one_in(rng, 4))
 			sched_yield();
-		if (rng_one_in(rng, 256))
-			look_for_hangs(run, opt, &watch);
 		if (clock_ns() >= end)
 			atomic_store(&run->pause, true);
 		if (atomic_load(&run->oracle.violated))
@@ -181,6 +206,10 @@ static void drain(struct run *run)
 	if (canceled != run->cancels)
 		violation(o, "cancel: %" PRIu64 " calls of cancel answered 0, and %" PRIu64
 			  " lock calls answered ECANCELED", run->cancels, canceled);
+
+	if (run->n_workers > 1 && run->calls[CALL_CANCEL] > 100000 && !run->cancels)
+		violation(o, "cancel: not one of %" PRIu64 " calls found anybody waiting",
+			  run->calls[CALL_CANCEL]);
 
 	int error = run->subject->destroy(&run->lock);
 	run->calls[CALL_DESTROY]++;
@@ -238,6 +267,9 @@ static void stress(const struct subject *subject, struct options *opt, struct ou
 	run->subject = subject;
 	make_lock(run);
 	start_workers(run, opt);
+	struct watchdog dog = { .run = run, .opt = opt, .outcome = outcome };
+	if (pthread_create(&dog.thread, NULL, watch, &dog))
+		bad_option("--threads", "cannot start the watchdog's thread");
 
 	int64_t begin = clock_ns(), end = begin + opt->duration, now = begin;
 	for (;;) {
@@ -255,6 +287,8 @@ static void stress(const struct subject *subject, struct options *opt, struct ou
 	}
 	progress_end();
 
+	atomic_store(&dog.done, true);
+	pthread_join(dog.thread, NULL);
 	atomic_store(&run->stop, true);
 	release_workers(run);
 	for (unsigned i = 0; i < run->n_workers; i++)
@@ -358,5 +392,6 @@ int main(int argc, char **argv)
 	}
 	fprintf(text, "%" PRIu64 " operations, 0 violations\n", outcome.operations);
 	json_close(&opt.json, as_json(&opt, &outcome));
+	finish_text(text);
 	return EXIT_SUCCESS;
 }

@@ -139,7 +139,7 @@ static int collect(const struct rangelock_info *info, void *arg)
 	struct picture *p = arg;
 
 	p->all[p->n++] = *info;
-	return p->n == MAX_CLAIMS;
+	return p->n == MAX_CLAIMS; /* there cannot be more */
 }
 
 static bool infos_conflict(const struct rangelock_info *a, const struct rangelock_info *b)
@@ -153,11 +153,16 @@ void judge_picture(struct oracle *o, const struct subject *s, struct rangelock *
 	static struct picture p; /* one thread judges */
 
 	p.n = 0;
-	s->walk(lock, collect, &p);
+	int error = s->walk(lock, collect, &p);
+	if (error)
+		violation(o, "walk answered %d", error);
 	for (unsigned i = 0; i < p.n; i++) {
 		const struct rangelock_info *a = &p.all[i];
 		uint64_t blockers = 0;
 
+		if (s->fifo && i > 0 && a->start < a[-1].start)
+			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)", a->start,
+				  a[-1].start);
 		for (unsigned j = 0; j < p.n; j++) {
 			const struct rangelock_info *b = &p.all[j];
 

@@ -34,6 +34,7 @@ struct worker {
 	struct ticket tickets[PER_THREAD];
 	uint64_t calls[N_CALLS];
 	uint64_t canceled; /* lock calls that returned ECANCELED */
+	int64_t deadline;  /* of the timed call */
 	_Atomic uint64_t steps; /* for the watchdog */
 	atomic_bool resting;	/* between rounds: makes no steps */
 	pthread_t thread;
@@ -50,6 +51,7 @@ struct run {
 	atomic_bool pause, stop;
 	uint64_t calls[N_CALLS]; /* by main and helper */
 	uint64_t cancels; /* rangelock_cancel() that returned 0 */
+	_Atomic uint64_t helper_steps; /* for the watchdog; main is the helper */
 };
 
 /* Threads: random calls until pause, barrier, next round; until stop. */

@@ -53,8 +53,9 @@ static int call_lock(struct worker *w, struct ticket *t, enum call call)
 	const struct subject *s = w->run->subject;
 	struct rangelock *lock = &w->run->lock;
 	uint64_t start = t->span.start, end = end_of(&w->rng, &t->span);
-	struct timespec soon;
+	struct timespec soon = in_ns((int64_t)rng_below(&w->rng, 200000));
 
+	w->deadline = (int64_t)soon.tv_sec * NS_PER_S + soon.tv_nsec;
 	switch (call) {
 	case CALL_RDLOCK:
 		return s->rdlock(lock, &t->req, start, end);
@@ -65,10 +66,8 @@ static int call_lock(struct worker *w, struct ticket *t, enum call call)
 	case CALL_TRYWRLOCK:
 		return s->trywrlock(lock, &t->req, start, end);
 	case CALL_TIMEDRDLOCK:
-		soon = in_ns((int64_t)rng_below(&w->rng, 200000));
 		return s->timedrdlock(lock, &t->req, start, end, &soon);
 	default:
-		soon = in_ns((int64_t)rng_below(&w->rng, 200000));
 		return s->timedwrlock(lock, &t->req, start, end, &soon);
 	}
 }
@@ -78,6 +77,9 @@ static void judge_failure(struct worker *w, struct ticket *t, enum call call, in
 {
 	struct oracle *o = &w->run->oracle;
 
+	if (error == ETIMEDOUT && clock_ns() < w->deadline)
+		violation(o, "time-out: thread %u: %s [%u, %u) answered ETIMEDOUT before its time",
+			  w->index, call_names[call], t->span.start, t->span.end);
 	snapshot(o, w->after);
 	if (!could_conflict(o, w->before, w->after, claim_index(w, t), &t->span))
 		violation(o, "false conflict: thread %u: %s [%u, %u) answered %s, and nothing was in the way",
@@ -127,13 +129,52 @@ static void unlock_ticket(struct run *run, struct worker *w, struct ticket *t, u
 	unclaim(&run->oracle, claim_index(w, t));
 }
 
-/* What is held must be said to be held. */
-static void ask(struct worker *w, const struct span *span)
+struct sight {
+	const struct ticket *ticket;
+	bool seen;
+};
+
+static int look_for_own(const struct rangelock_info *info, void *arg)
 {
+	struct sight *sight = arg;
+	const struct span *span = &sight->ticket->span;
+
+	sight->seen = info->req == &sight->ticket->req && info->state == RANGELOCK_HELD &&
+		      info->start == span->start && info->mode == span->mode &&
+		      (info->end == span->end || (span->end == UNITS && info->end == RANGELOCK_MAX));
+	return sight->seen ? -1 : 0;
+}
+
+/* What is held must be said to be held, and be shown. */
+static void ask(struct worker *w, const struct ticket *t)
+{
+	const struct subject *s = w->run->subject;
+	const struct span *span = &t->span;
+	struct sight sight = { t, false };
+
 	w->calls[CALL_IS_LOCKED]++;
-	if (!w->run->subject->is_locked(&w->run->lock, span->start, span->end, span->mode))
+	if (!s->is_locked(&w->run->lock, span->start, span->end, span->mode))
 		violation(&w->run->oracle, "is_locked: thread %u holds [%u, %u), and it is denied",
 			  w->index, span->start, span->end);
+	w->calls[CALL_WALK]++;
+	if (s->walk(&w->run->lock, look_for_own, &sight) != -1 || !sight.seen)
+		violation(&w->run->oracle, "walk: thread %u holds [%u, %u), and it is not shown", w->index,
+			  span->start, span->end);
+}
+
+/* What nobody holds or wants must be said to be free. */
+static void ask_for_free(struct run *run, struct rng *rng)
+{
+	static uint64_t before[MAX_CLAIMS], after[MAX_CLAIMS]; /* the helper's */
+	unsigned unit = (unsigned)rng_below(rng, UNITS);
+	struct span span = { unit, unit + 1, RANGELOCK_WRITE };
+
+	snapshot(&run->oracle, before);
+	bool locked = run->subject->is_locked(&run->lock, unit, unit + 1, RANGELOCK_READ);
+	snapshot(&run->oracle, after);
+	run->calls[CALL_IS_LOCKED]++;
+	if (locked && !could_conflict(&run->oracle, before, after, MAX_CLAIMS, &span))
+		violation(&run->oracle, "is_locked: nobody holds unit %u, and it is said to be held", unit);
 }
 
 static void step(struct worker *w)
@@ -156,7 +197,7 @@ static void step(struct worker *w)
 		if (rng_one_in(&w->rng, 4))
 			sched_yield();
 		if (rng_one_in(&w->rng, 8))
-			ask(w, &t->span);
+			ask(w, t);
 		if (rng_one_in(&w->rng, 16)) {
 			atomic_store(&t->place, PLACE_HANDED_ON);
 		} else {
@@ -224,6 +265,9 @@ void helper_step(struct run *run, struct rng *rng)
 				violation(&run->oracle, "cancel answered errno %d", error);
 		}
 	}
+	atomic_fetch_add_explicit(&run->helper_steps, 1, memory_order_relaxed);
+	if (rng_one_in(rng, 8))
+		ask_for_free(run, rng);
 	if (rng_one_in(rng, 64)) {
 		judge_picture(&run->oracle, run->subject, &run->lock);
 		run->calls[CALL_WALK]++;

@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# rangelock-stress in front of locks that lie: each part of the oracle objects.
+# Usage: liars.sh SOURCE_ROOT PROGRAM LIAR.so...
+. "$1/tests/support/tap.sh"
+stress=$2
+shift 2
+
+objects() { # the liar, what the report must say
+	exits 1 env LD_PRELOAD="$1" timeout 30 "$stress" --engine tree --threads 4 --seconds 4 --watchdog 1 \
+		>"$tap_dir/out" 2>&1
+	status=$?
+	cat "$tap_dir/out"
+	[ $status -eq 0 ] && grep -E "^($2)" "$tap_dir/out"
+}
+
+for liar in "$@"; do
+	case $liar in
+	*always-locked*) words="is_locked:" ;;
+	*shows-nothing*) words="walk:" ;;
+	*cancels-nobody*) words="cancel:" ;;
+	*impatient*) words="time-out:" ;;
+	*never-returns*) words="hang:" ;;
+	*always-busy*) words="false conflict:" ;;
+	*shares-writes*) words="exclusion:|is_locked:|walk:" ;;
+	*forgets-unlocks*) words="thread|hang:|drain:" ;;
+	esac
+	check "$(basename "$liar" .so)" objects "$liar" "$words"
+done
+tap_end
