@@ -29,8 +29,9 @@ static void write_record(int fd, uint64_t offset, uint64_t stamp)
 	for (size_t i = 0; i < WORDS; i++)
 		words[i] = stamp ^ (offset + i);
 	must_transfer(pwrite(fd, words, RECORD_SIZE / 2, (off_t)offset), RECORD_SIZE / 2, "write");
-	must_transfer(pwrite(fd, words + WORDS / 2, RECORD_SIZE / 2,
-			     (off_t)(offset + RECORD_SIZE / 2)), RECORD_SIZE / 2, "write");
+	must_transfer(
+	    pwrite(fd, words + WORDS / 2, RECORD_SIZE / 2, (off_t)(offset + RECORD_SIZE / 2)),
+	    RECORD_SIZE / 2, "write");
 }
 
 /* Is the record whole: does every word carry the stamp of the first? */
@@ -55,7 +56,8 @@ struct record_file record_file_make(unsigned records)
 	snprintf(path, sizeof(path), "%s/rangelock-XXXXXX", record_file_dir);
 	file.fd = mkostemp(path, O_CLOEXEC);
 	if (file.fd < 0)
-		bad_option("--dir", "cannot make a file in '%s': %s", record_file_dir, strerror(errno));
+		bad_option("--dir", "cannot make a file in '%s': %s", record_file_dir,
+			   strerror(errno));
 	unlink(path);
 	record_file_reset(&file);
 	return file;

@@ -20,37 +20,40 @@
 #include "common/clock.h"
 
 extern const struct bench_lock lock_tree, lock_pthread_mutex, lock_pthread_rwlock, lock_ofd,
-	lock_kara_bueso, lock_none;
+    lock_kara_bueso, lock_none;
 
-const struct bench_lock *const bench_locks[] = {
-	&lock_tree, &lock_pthread_mutex, &lock_pthread_rwlock, &lock_kara_bueso, &lock_ofd, &lock_none,
-	NULL
-};
+const struct bench_lock *const bench_locks[] = { &lock_tree,
+						 &lock_pthread_mutex,
+						 &lock_pthread_rwlock,
+						 &lock_kara_bueso,
+						 &lock_ofd,
+						 &lock_none,
+						 NULL };
 
 static const char usage[] =
-	"Usage: rangelock-bench [OPTION]...\n"
-	"Compare range locks with each other and with whole-object locks.\n"
-	"\n"
-	"  --workload W[,W]   what to do; see --list (default: all)\n"
-	"  --lock L[,L]       with which locks; see --list (default: all but none); the\n"
-	"                     ratios are against the first\n"
-	"  --threads 1,2,..   thread counts (default: 1,2)\n"
-	"  --seconds S        for one measurement (default: 0.2)\n"
-	"  --repeat R         measurements of each cell, 1 to 1000; medians are shown\n"
-	"                     (default: 5)\n"
-	"  --dir DIR          where the files of workload `file` and lock `ofd` are made\n"
-	"                     (default: $TMPDIR or /tmp)\n"
-	"  --json FILE        write the result there as JSON; \"-\" is standard output\n"
-	"  --list             name workloads and locks\n"
-	"  --help             this text\n"
-	"\n"
-	"ns/op is the time of one thread: threads / (ops/s).  speed is the median of the\n"
-	"ratios of ops/s to the first lock's, taken round by round, so that it holds when\n"
-	"the machine's speed drifts; it is not the quotient of the medians.  torn counts\n"
-	"reads that saw half of one write and half of another.\n"
-	"\n"
-	"Exit status: 0 done; 1 a lock let a record be torn, or the run failed; 2 a bad\n"
-	"option.\n";
+    "Usage: rangelock-bench [OPTION]...\n"
+    "Compare range locks with each other and with whole-object locks.\n"
+    "\n"
+    "  --workload W[,W]   what to do; see --list (default: all)\n"
+    "  --lock L[,L]       with which locks; see --list (default: all but none); the\n"
+    "                     ratios are against the first\n"
+    "  --threads 1,2,..   thread counts (default: 1,2)\n"
+    "  --seconds S        for one measurement (default: 0.2)\n"
+    "  --repeat R         measurements of each cell, 1 to 1000; medians are shown\n"
+    "                     (default: 5)\n"
+    "  --dir DIR          where the files of workload `file` and lock `ofd` are made\n"
+    "                     (default: $TMPDIR or /tmp)\n"
+    "  --json FILE        write the result there as JSON; \"-\" is standard output\n"
+    "  --list             name workloads and locks\n"
+    "  --help             this text\n"
+    "\n"
+    "ns/op is the time of one thread: threads / (ops/s).  speed is the median of the\n"
+    "ratios of ops/s to the first lock's, taken round by round, so that it holds when\n"
+    "the machine's speed drifts; it is not the quotient of the medians.  torn counts\n"
+    "reads that saw half of one write and half of another.\n"
+    "\n"
+    "Exit status: 0 done; 1 a lock let a record be torn, or the run failed; 2 a bad\n"
+    "option.\n";
 
 enum { MOST = 32, MOST_THREADS = 1024 };
 
@@ -107,7 +110,8 @@ static void choose_locks(struct options *opt, const char *text)
 		while (bench_locks[i] && strcmp(bench_locks[i]->name, words[w]) != 0)
 			i++;
 		if (!bench_locks[i] || !bench_locks[i]->available())
-			bad_option("--lock", "'%s' is not a lock of this build (see --list)", words[w]);
+			bad_option("--lock", "'%s' is not a lock of this build (see --list)",
+				   words[w]);
 		if (opt->n_locks == MOST)
 			bad_option("--lock", "more than %d", MOST);
 		opt->locks[opt->n_locks++] = bench_locks[i];
@@ -124,7 +128,7 @@ static void choose_threads(struct options *opt, const char *text)
 		if (opt->n_threads == MOST)
 			bad_option("--threads", "more than %d counts", MOST);
 		opt->threads[opt->n_threads++] =
-			(unsigned)parse_number("--threads", words[w], 1, MOST_THREADS);
+		    (unsigned)parse_number("--threads", words[w], 1, MOST_THREADS);
 	}
 	free(words);
 }
@@ -133,8 +137,9 @@ static void choose_defaults(struct options *opt)
 {
 	if (getenv("TMPDIR"))
 		record_file_dir = getenv("TMPDIR");
-	*opt = (struct options){ .ns = NS_PER_S / 5, .repeat = 5,
-				 .threads = { 1, 2 }, .n_threads = 2 };
+	*opt = (struct options){
+		.ns = NS_PER_S / 5, .repeat = 5, .threads = { 1, 2 }, .n_threads = 2
+	};
 	for (unsigned i = 0; workloads[i]; i++)
 		opt->workloads[opt->n_workloads++] = workloads[i];
 	for (unsigned i = 0; bench_locks[i]; i++)
@@ -145,11 +150,16 @@ static void choose_defaults(struct options *opt)
 static void parse(int argc, char **argv, struct options *opt)
 {
 	static const struct option long_options[] = {
-		{ "workload", required_argument, NULL, 'w' }, { "lock", required_argument, NULL, 'l' },
-		{ "threads", required_argument, NULL, 't' }, { "seconds", required_argument, NULL, 's' },
-		{ "repeat", required_argument, NULL, 'r' }, { "dir", required_argument, NULL, 'd' },
-		{ "json", required_argument, NULL, 'j' }, { "list", no_argument, NULL, 'L' },
-		{ "help", no_argument, NULL, 'h' }, { 0 },
+		{ "workload", required_argument, NULL, 'w' },
+		{ "lock", required_argument, NULL, 'l' },
+		{ "threads", required_argument, NULL, 't' },
+		{ "seconds", required_argument, NULL, 's' },
+		{ "repeat", required_argument, NULL, 'r' },
+		{ "dir", required_argument, NULL, 'd' },
+		{ "json", required_argument, NULL, 'j' },
+		{ "list", no_argument, NULL, 'L' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	const char *json = NULL;
 	int c;
@@ -214,8 +224,8 @@ static json_t *machine_json(void)
 		fclose(info);
 	uname(&uts);
 	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "cpu", cpu, "processors",
-			 (int)sysconf(_SC_NPROCESSORS_ONLN), "arch", uts.machine, "kernel", uts.release,
-			 "compiler", __VERSION__, "rangelock", rangelock_version());
+			 (int)sysconf(_SC_NPROCESSORS_ONLN), "arch", uts.machine, "kernel",
+			 uts.release, "compiler", __VERSION__, "rangelock", rangelock_version());
 }
 
 struct cell {
@@ -246,16 +256,18 @@ static void print_cell(FILE *text, const struct options *opt, const struct cell 
 {
 	bool on_file = cell->workload->on_file;
 
-	fprintf(text, "\n%s%s%s, %u thread%s\n", cell->workload->name, *cell->variant->param ? ", " : "",
-		cell->variant->param, cell->threads, cell->threads > 1 ? "s" : "");
+	fprintf(text, "\n%s%s%s, %u thread%s\n", cell->workload->name,
+		*cell->variant->param ? ", " : "", cell->variant->param, cell->threads,
+		cell->threads > 1 ? "s" : "");
 	fprintf(text, "  %-16s %12s %10s %21s %10s%s\n", "lock", "ops/s", "ns/op", "(min .. max)",
 		"speed", on_file ? "        torn" : "");
 	for (unsigned i = 0; i < opt->n_locks; i++) {
 		const struct series *s = &cell->series[i];
 		struct spread ops = spread_of(s->ops_per_s, s->n), ns = ns_per_op(s, cell->threads);
 
-		fprintf(text, "  %-16s %12.0f %10.1f %10.1f ..%8.1f %9.2fx", opt->locks[i]->name, ops.median,
-			ns.median, ns.min, ns.max, speed_ratio(s, &cell->series[0]).median);
+		fprintf(text, "  %-16s %12.0f %10.1f %10.1f ..%8.1f %9.2fx", opt->locks[i]->name,
+			ops.median, ns.median, ns.min, ns.max,
+			speed_ratio(s, &cell->series[0]).median);
 		if (on_file)
 			fprintf(text, " %11llu", (unsigned long long)s->torn);
 		fputc('\n', text);
@@ -274,8 +286,9 @@ static bool judge_file(FILE *text, const struct options *opt, const struct cell 
 		guarded |= opt->locks[i]->guards;
 		if (!opt->locks[i]->guards) {
 			fprintf(text, "  Without a lock (%s) torn reads: %llu; %s.\n", name,
-				(unsigned long long)s->torn, s->torn ? "so the check finds them" :
-				"too few threads or too little time for this control");
+				(unsigned long long)s->torn,
+				s->torn ? "so the check finds them"
+					: "too few threads or too little time for this control");
 		} else if (s->torn) {
 			fprintf(text, "  FAILED: %s let records be torn: %llu.\n", name,
 				(unsigned long long)s->torn);
@@ -311,8 +324,8 @@ static bool run_cell(FILE *text, const struct options *opt, struct cell *cell,
 	for (unsigned r = 0; r < opt->repeat; r++)
 		for (unsigned i = 0; i < opt->n_locks; i++) {
 			unsigned turn = (i + r) % opt->n_locks;
-			measure(opt->locks[turn], cell->workload, cell->variant, cell->threads, opt->ns,
-				file, &cell->series[turn]);
+			measure(opt->locks[turn], cell->workload, cell->variant, cell->threads,
+				opt->ns, file, &cell->series[turn]);
 		}
 
 	progress_end();
@@ -342,11 +355,11 @@ static bool run_workload(FILE *text, const struct options *opt, const struct wor
 	for (unsigned v = 0; v < w->n_variants; v++)
 		for (unsigned t = 0; t < n_threads; t++) {
 			struct cell cell = { w, &w->variants[v], threads[t], { { 0 } } };
-			double left = (total - *done) * (double)opt->ns * 1.1e-9 * opt->repeat *
-				      opt->n_locks;
+			double left =
+			    (total - *done) * (double)opt->ns * 1.1e-9 * opt->repeat * opt->n_locks;
 
-			progress("%u of %u: %s %s, %u threads; %.0f s to go", ++*done, total, w->name,
-				 cell.variant->param, cell.threads, left);
+			progress("%u of %u: %s %s, %u threads; %.0f s to go", ++*done, total,
+				 w->name, cell.variant->param, cell.threads, left);
 			sound &= run_cell(text, opt, &cell, &file, results);
 		}
 	if (w->on_file)
@@ -366,12 +379,15 @@ int main(int argc, char **argv)
 
 	for (unsigned i = 0; i < opt.n_workloads; i++)
 		total += cells_of(&opt, opt.workloads[i]);
-	fprintf(text, "Medians of %u rounds of %.3g s, locks interleaved; speed: ratio to %s, round by round.\n",
-		opt.repeat, (double)opt.ns / NS_PER_S, opt.locks[0]->name);
+	fprintf(
+	    text,
+	    "Medians of %u rounds of %.3g s, locks interleaved; speed: ratio to %s, round by round.\n",
+	    opt.repeat, (double)opt.ns / NS_PER_S, opt.locks[0]->name);
 	for (unsigned i = 0; i < opt.n_workloads; i++)
 		sound &= run_workload(text, &opt, opt.workloads[i], results, &done, total);
 
-	json_close(&opt.json, json_pack("{s:o, s:o}", "machine", machine_json(), "results", results));
+	json_close(&opt.json,
+		   json_pack("{s:o, s:o}", "machine", machine_json(), "results", results));
 	finish_text(text);
 	return sound ? EXIT_SUCCESS : EXIT_FAILURE;
 }

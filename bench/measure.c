@@ -103,7 +103,8 @@ struct spread spread_of(const double *values, unsigned n)
 	must_succeed(sorted ? 0 : ENOMEM, "memory for a series");
 	memcpy(sorted, values, n * sizeof(*sorted));
 	qsort(sorted, n, sizeof(*sorted), compare);
-	struct spread spread = { sorted[0], (sorted[(n - 1) / 2] + sorted[n / 2]) / 2, sorted[n - 1] };
+	struct spread spread = { sorted[0], (sorted[(n - 1) / 2] + sorted[n / 2]) / 2,
+				 sorted[n - 1] };
 	free(sorted);
 	return spread;
 }

@@ -33,43 +33,55 @@ static struct op random_record(unsigned thread, const struct variant *v, struct 
 	return (struct op){ start, start + RECORD_SIZE, is_write(v, rng) };
 }
 
-#define VARIANTS(...)                                               \
-	.variants = (const struct variant[]){ __VA_ARGS__ },        \
+#define VARIANTS(...)                                        \
+	.variants = (const struct variant[]){ __VA_ARGS__ }, \
 	.n_variants = sizeof((const struct variant[]){ __VA_ARGS__ }) / sizeof(struct variant)
 
 static const struct workload pair_write = {
-	.name = "pair-write", .what = "one range, one thread: the cost of having it",
-	.one_thread = true, .op = own_range, VARIANTS({ "", 0, 0, 0 }),
+	.name = "pair-write",
+	.what = "one range, one thread: the cost of having it",
+	.one_thread = true,
+	.op = own_range,
+	VARIANTS({ "", 0, 0, 0 }),
 };
 static const struct workload pair_read = {
-	.name = "pair-read", .what = "the same for read",
-	.one_thread = true, .op = own_range, VARIANTS({ "", 100, 0, 0 }),
+	.name = "pair-read",
+	.what = "the same for read",
+	.one_thread = true,
+	.op = own_range,
+	VARIANTS({ "", 100, 0, 0 }),
 };
 static const struct workload disjoint_write = {
-	.name = "disjoint-write", .what = "each thread its own range of one lock",
+	.name = "disjoint-write",
+	.what = "each thread its own range of one lock",
 	.op = own_range,
 	VARIANTS({ "section=0ns", 0, 0, 0 }, { "section=400ns", 0, 400, 0 }),
 };
 static const struct workload full_write = {
-	.name = "full-write", .what = "every thread the full range, for write",
+	.name = "full-write",
+	.what = "every thread the full range, for write",
 	.op = full_range,
 	VARIANTS({ "section=0ns", 0, 0, 0 }, { "section=150ns", 0, 150, 150 }),
 };
 static const struct workload full_mix = {
-	.name = "full-mix", .what = "the full range, read and write, 150 ns inside and outside",
+	.name = "full-mix",
+	.what = "the full range, read and write, 150 ns inside and outside",
 	.op = full_range,
 	VARIANTS({ "reads=0%", 0, 150, 150 }, { "reads=50%", 50, 150, 150 },
 		 { "reads=90%", 90, 150, 150 }, { "reads=99%", 99, 150, 150 },
 		 { "reads=100%", 100, 150, 150 }),
 };
 static const struct workload file = {
-	.name = "file", .what = "4 KiB records of one real file, half read, half written, verified",
-	.on_file = true, .op = random_record, VARIANTS({ "reads=50%", 50, 0, 0 }),
+	.name = "file",
+	.what = "4 KiB records of one real file, half read, half written, verified",
+	.on_file = true,
+	.op = random_record,
+	VARIANTS({ "reads=50%", 50, 0, 0 }),
 };
 
-const struct workload *const workloads[] = {
-	&pair_write, &pair_read, &disjoint_write, &full_write, &full_mix, &file, NULL
-};
+const struct workload *const workloads[] = { &pair_write, &pair_read, &disjoint_write,
+					     &full_write, &full_mix,  &file,
+					     NULL };
 
 void workload_fill(const struct workload *w, const struct variant *v, struct job *job)
 {

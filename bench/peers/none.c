@@ -2,7 +2,7 @@
 /* No lock at all: what the loop itself costs, and the control of `file`. */
 #include "bench/peers/peers.h"
 
-NO_HANDLE;
+#define handle nothing
 
 static inline int take(void *lock, struct handle *h, const struct op *op)
 {

@@ -13,7 +13,8 @@
 static inline void must_succeed(int error, const char *what)
 {
 	if (error) {
-		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, strerror(error));
+		fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what,
+			strerror(error));
 		exit(EXIT_FAILURE);
 	}
 }
@@ -28,11 +29,9 @@ static inline void *new_lock(size_t size)
 }
 
 /* For a peer whose acquisitions need no memory of their own. */
-#define NO_HANDLE        \
-	struct handle    \
-	{                \
-		char none; \
-	}
+struct nothing {
+	char none;
+};
 
 static inline bool always_available(void)
 {

@@ -4,7 +4,7 @@
 
 #include "bench/peers/peers.h"
 
-NO_HANDLE;
+#define handle nothing
 
 static inline int take(void *lock, struct handle *h, const struct op *op)
 {

@@ -10,8 +10,8 @@ struct handle {
 
 static inline int take(void *lock, struct handle *h, const struct op *op)
 {
-	return op->write ? rangelock_wrlock(lock, &h->req, op->start, op->end) :
-			   rangelock_rdlock(lock, &h->req, op->start, op->end);
+	return op->write ? rangelock_wrlock(lock, &h->req, op->start, op->end)
+			 : rangelock_rdlock(lock, &h->req, op->start, op->end);
 }
 
 static inline int give(void *lock, struct handle *h, const struct op *op)

@@ -24,7 +24,7 @@
 
 /* Compare-and-swap, with the order of success and of failure; a failure
  * updates *expected. */
-#define rl_cas(p, expected, v, success, failure)                                       \
+#define rl_cas(p, expected, v, success, failure)                                        \
 	atomic_compare_exchange_strong_explicit(p, expected, v, memory_order_##success, \
 						memory_order_##failure)
 

@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-__attribute__((noreturn, format(printf, 1, 2), cold)) static inline void rl_die(const char *fmt, ...)
+__attribute__((noreturn, format(printf, 1, 2), cold)) static inline void rl_die(const char *fmt,
+										...)
 {
 	va_list ap;
 

@@ -39,8 +39,8 @@ static bool update(struct itree_node *n)
 }
 
 /* Let new take old's place below parent. */
-static void replace_child(struct itree *tree, struct itree_node *parent,
-			  struct itree_node *old, struct itree_node *new)
+static void replace_child(struct itree *tree, struct itree_node *parent, struct itree_node *old,
+			  struct itree_node *new)
 {
 	if (!parent)
 		tree->root = new;

@@ -74,8 +74,12 @@ int population(struct rangelock *lock)
 void actor_queue_until(struct actor *a, struct rangelock *lock, enum rangelock_mode mode,
 		       uint64_t start, uint64_t end, struct timespec abstime)
 {
-	*a = (struct actor){ .lock = lock, .mode = mode, .start = start, .end = end,
-			     .abstime = abstime, .req = RANGELOCK_REQ_INITIALIZER };
+	*a = (struct actor){ .lock = lock,
+			     .mode = mode,
+			     .start = start,
+			     .end = end,
+			     .abstime = abstime,
+			     .req = RANGELOCK_REQ_INITIALIZER };
 	ck_assert_int_eq(pthread_create(&a->thread, NULL, lock_range, a), 0);
 
 	int64_t limit = clock_ns() + (int64_t)20 * NS_PER_S;

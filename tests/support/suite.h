@@ -17,9 +17,9 @@ uint64_t scaled(uint64_t n);
 
 /* ck_assert() for inner loops: Check notes every assertion down, which costs
  * a system call. */
-#define must(condition)                                \
-	do {                                           \
-		if (!(condition))                      \
+#define must(condition)                                 \
+	do {                                            \
+		if (!(condition))                       \
 			ck_abort_msg("%s", #condition); \
 	} while (0)
 

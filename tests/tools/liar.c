@@ -71,7 +71,8 @@ int rangelock_wrlock(struct rangelock *lock, struct rangelock_req *req, uint64_t
 int rangelock_unlock(struct rangelock *lock, struct rangelock_req *req)
 {
 	static _Thread_local unsigned calls;
-	int (*real)(struct rangelock *, struct rangelock_req *) = dlsym(RTLD_NEXT, "rangelock_unlock");
+	int (*real)(struct rangelock *, struct rangelock_req *) =
+	    dlsym(RTLD_NEXT, "rangelock_unlock");
 
 	return ++calls % 1000 == 0 ? 0 : real(lock, req);
 }

@@ -22,7 +22,8 @@ static int timedwr(struct rangelock *lock, struct rangelock_req *req, uint64_t s
 }
 
 static lock_fn *const lock_calls[] = {
-	rangelock_rdlock, rangelock_wrlock, rangelock_tryrdlock, rangelock_trywrlock, timedrd, timedwr,
+	rangelock_rdlock,    rangelock_wrlock, rangelock_tryrdlock,
+	rangelock_trywrlock, timedrd,	       timedwr,
 };
 enum { N_CALLS = sizeof(lock_calls) / sizeof(lock_calls[0]) };
 
@@ -170,7 +171,7 @@ START_TEST(init_accepts_defaults_and_refuses_the_unknown)
 
 	attr = (struct rangelock_attr){ .engine = (enum rangelock_engine)3 };
 	ck_assert_int_eq(rangelock_init(&lock, &attr), EINVAL);
-	attr = (struct rangelock_attr){ .engine = (enum rangelock_engine)-1 };
+	attr = (struct rangelock_attr){ .engine = (enum rangelock_engine) - 1 };
 	ck_assert_int_eq(rangelock_init(&lock, &attr), EINVAL);
 	attr = (struct rangelock_attr){ .flags = 0x80000000u };
 	ck_assert_int_eq(rangelock_init(&lock, &attr), EINVAL);
@@ -204,9 +205,9 @@ START_TEST(init_keeps_what_the_capabilities_say)
 		ck_assert_int_eq(rangelock_init(&lock, &cases[i].attr), offered ? 0 : ENOTSUP);
 	}
 	ck_assert_uint_eq(rangelock_engine_caps((enum rangelock_engine)3), 0);
-	ck_assert_uint_eq(rangelock_engine_caps((enum rangelock_engine)-1), 0);
+	ck_assert_uint_eq(rangelock_engine_caps((enum rangelock_engine) - 1), 0);
 	ck_assert_uint_eq(rangelock_engine_caps(RANGELOCK_TREE) &
-				  (RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO),
+			      (RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO),
 			  RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO);
 }
 END_TEST
@@ -249,22 +250,25 @@ START_TEST(absent_calls_check_their_arguments_and_say_enotsup)
 	struct rangelock_range range = { 0, 10, RANGELOCK_READ };
 	struct rangelock_req two[2] = { RANGELOCK_REQ_INITIALIZER };
 	struct rangelock_range apart[] = { { 0, 5, RANGELOCK_WRITE }, { 5, 15, RANGELOCK_READ } };
-	struct rangelock_range conflicting[] = { { 0, 6, RANGELOCK_WRITE }, { 5, 15, RANGELOCK_READ } };
+	struct rangelock_range conflicting[] = { { 0, 6, RANGELOCK_WRITE },
+						 { 5, 15, RANGELOCK_READ } };
 	struct rangelock_range empty = { 10, 10, RANGELOCK_READ };
 	struct rangelock_range odd = { 0, 10, (enum rangelock_mode)2 };
 	struct rangelock_stats stats;
 	uint64_t start = 77;
 	unsigned caps = rangelock_engine_caps(RANGELOCK_TREE);
 
-#define ABSENT(cap, good, bad)                              \
-	do {                                                \
-		if (!(caps & (cap)))                        \
-			ck_assert_int_eq((good), ENOTSUP);  \
-		ck_assert_int_eq((bad), EINVAL);            \
+#define ABSENT(cap, good, bad)                             \
+	do {                                               \
+		if (!(caps & (cap)))                       \
+			ck_assert_int_eq((good), ENOTSUP); \
+		ck_assert_int_eq((bad), EINVAL);           \
 	} while (0)
 
-	ABSENT(RANGELOCK_CAP_CONVERT, rangelock_downgrade(&lock, &req), rangelock_downgrade(&lock, NULL));
-	ABSENT(RANGELOCK_CAP_CONVERT, rangelock_upgrade(&lock, &req), rangelock_upgrade(NULL, &req));
+	ABSENT(RANGELOCK_CAP_CONVERT, rangelock_downgrade(&lock, &req),
+	       rangelock_downgrade(&lock, NULL));
+	ABSENT(RANGELOCK_CAP_CONVERT, rangelock_upgrade(&lock, &req),
+	       rangelock_upgrade(NULL, &req));
 	ABSENT(RANGELOCK_CAP_CONVERT, rangelock_tryupgrade(&lock, &req),
 	       rangelock_tryupgrade(NULL, &req));
 	ABSENT(RANGELOCK_CAP_RESIZE, rangelock_reduce(&lock, &req, 1, 2),
@@ -279,7 +283,8 @@ START_TEST(absent_calls_check_their_arguments_and_say_enotsup)
 	       rangelock_lockv(&lock, &req, &empty, 1, NULL));
 	ABSENT(RANGELOCK_CAP_VECTOR, rangelock_lockv(&lock, two, apart, 2, NULL),
 	       rangelock_lockv(&lock, two, conflicting, 2, NULL));
-	ABSENT(RANGELOCK_CAP_VECTOR, rangelock_unlockv(&lock, &req, 1), rangelock_unlockv(&lock, NULL, 1));
+	ABSENT(RANGELOCK_CAP_VECTOR, rangelock_unlockv(&lock, &req, 1),
+	       rangelock_unlockv(&lock, NULL, 1));
 	ABSENT(RANGELOCK_CAP_SUBMIT, rangelock_submit(&lock, &req, &range, granted, NULL),
 	       rangelock_submit(&lock, &req, &odd, granted, NULL));
 	ABSENT(RANGELOCK_CAP_RESERVE, rangelock_reserve(&lock, &req, 0, 1),
@@ -288,7 +293,8 @@ START_TEST(absent_calls_check_their_arguments_and_say_enotsup)
 	       rangelock_reserve_gap(&lock, &req, 0, 1, 0, 9, &start));
 	ABSENT(RANGELOCK_CAP_RESERVE, rangelock_commit(&lock, &req, NULL),
 	       rangelock_commit(&lock, NULL, NULL));
-	ABSENT(RANGELOCK_CAP_RESERVE, rangelock_unreserve(&lock, &req), rangelock_unreserve(NULL, &req));
+	ABSENT(RANGELOCK_CAP_RESERVE, rangelock_unreserve(&lock, &req),
+	       rangelock_unreserve(NULL, &req));
 	ABSENT(RANGELOCK_CAP_ENTER, rangelock_wait_entered(&lock, &req, &range, NULL),
 	       rangelock_wait_entered(&lock, &req, NULL, NULL));
 	ABSENT(RANGELOCK_CAP_ENTER, rangelock_lock_chosen(&lock, &req, choose, NULL, NULL),

@@ -11,8 +11,8 @@
 static int try_lock(struct rangelock *lock, struct rangelock_req *req, enum rangelock_mode mode,
 		    uint64_t start, uint64_t end)
 {
-	return mode == RANGELOCK_READ ? rangelock_tryrdlock(lock, req, start, end) :
-					rangelock_trywrlock(lock, req, start, end);
+	return mode == RANGELOCK_READ ? rangelock_tryrdlock(lock, req, start, end)
+				      : rangelock_trywrlock(lock, req, start, end);
 }
 
 /* The definition, written another way than the library has it: on units. */
@@ -24,36 +24,45 @@ static bool share_a_unit(uint64_t s1, uint64_t e1, uint64_t s2, uint64_t e2)
 	return false;
 }
 
+struct two {
+	struct rangelock_range a, b;
+	bool crowded; /* a third one beside them: not in the lock word */
+};
+
+static void meet_on_a_fresh_lock(const struct two *t)
+{
+	const struct rangelock_range *ra = &t->a, *rb = &t->b;
+	struct rangelock lock = RANGELOCK_INITIALIZER;
+	struct rangelock_req a = RANGELOCK_REQ_INITIALIZER, b = RANGELOCK_REQ_INITIALIZER;
+	struct rangelock_req far = RANGELOCK_REQ_INITIALIZER;
+	bool conflict = share_a_unit(ra->start, ra->end, rb->start, rb->end) &&
+			(ra->mode || rb->mode);
+
+	if (t->crowded)
+		must(rangelock_wrlock(&lock, &far, 100, 101) == 0);
+	must(try_lock(&lock, &a, ra->mode, ra->start, ra->end) == 0);
+	must(try_lock(&lock, &b, rb->mode, rb->start, rb->end) == (conflict ? EBUSY : 0));
+	must(rangelock_unlock(&lock, &a) == 0);
+	if (conflict) /* a failed try left nothing behind */
+		must(try_lock(&lock, &b, rb->mode, rb->start, rb->end) == 0);
+	must(rangelock_unlock(&lock, &b) == 0);
+	if (t->crowded)
+		must(rangelock_unlock(&lock, &far) == 0);
+	must(rangelock_destroy(&lock) == 0);
+}
+
 /* Every relation of two ranges, in all modes, the first one alone in the lock
  * word, or beside a third one. */
 START_TEST(two_ranges_conflict_as_defined)
 {
 	enum { SPAN = 6 };
-	bool crowded = _i & 1;
-	enum rangelock_mode m1 = (_i >> 1) & 1, m2 = (_i >> 2) & 1;
+	struct two t = { .a.mode = _i >> 1 & 1, .b.mode = _i >> 2 & 1, .crowded = _i & 1 };
 
-	for (uint64_t s1 = 0; s1 < SPAN; s1++)
-	for (uint64_t e1 = s1 + 1; e1 <= SPAN; e1++)
-	for (uint64_t s2 = 0; s2 < SPAN; s2++)
-	for (uint64_t e2 = s2 + 1; e2 <= SPAN; e2++) {
-		struct rangelock lock = RANGELOCK_INITIALIZER;
-		struct rangelock_req a = RANGELOCK_REQ_INITIALIZER;
-		struct rangelock_req b = RANGELOCK_REQ_INITIALIZER;
-		struct rangelock_req far = RANGELOCK_REQ_INITIALIZER;
-		bool conflict = share_a_unit(s1, e1, s2, e2) && (m1 || m2);
-
-		if (crowded)
-			must(rangelock_wrlock(&lock, &far, 100, 101) == 0);
-		must(try_lock(&lock, &a, m1, s1, e1) == 0);
-		must(try_lock(&lock, &b, m2, s2, e2) == (conflict ? EBUSY : 0));
-		must(rangelock_unlock(&lock, &a) == 0);
-		if (conflict) /* a failed try left nothing behind */
-			must(try_lock(&lock, &b, m2, s2, e2) == 0);
-		must(rangelock_unlock(&lock, &b) == 0);
-		if (crowded)
-			must(rangelock_unlock(&lock, &far) == 0);
-		must(rangelock_destroy(&lock) == 0);
-	}
+	for (t.a.start = 0; t.a.start < SPAN; t.a.start++)
+		for (t.a.end = t.a.start + 1; t.a.end <= SPAN; t.a.end++)
+			for (t.b.start = 0; t.b.start < SPAN; t.b.start++)
+				for (t.b.end = t.b.start + 1; t.b.end <= SPAN; t.b.end++)
+					meet_on_a_fresh_lock(&t);
 }
 END_TEST
 
@@ -125,8 +134,12 @@ START_TEST(a_random_crowd_matches_the_model)
 	enum { UNITS = 64, REQS = 24 };
 	struct rng rng = rng_make(test_seed(), 1);
 	struct rangelock lock = RANGELOCK_INITIALIZER;
-	struct { struct rangelock_req req; uint64_t start, end; enum rangelock_mode mode; bool held; }
-		all[REQS] = { 0 };
+	struct {
+		struct rangelock_req req;
+		uint64_t start, end;
+		enum rangelock_mode mode;
+		bool held;
+	} all[REQS] = { 0 };
 	int readers[UNITS] = { 0 }, writers[UNITS] = { 0 };
 
 	for (uint64_t step = 0; step < scaled(200000); step++) {
@@ -142,7 +155,8 @@ START_TEST(a_random_crowd_matches_the_model)
 			if (rng_below(&rng, 4)) /* mostly short ones */
 				e = s + 1 + rng_below(&rng, e - s < 6 ? e - s : 6);
 			for (uint64_t u = s; u < e; u++)
-				free = free && !writers[u] && (mode == RANGELOCK_READ || !readers[u]);
+				free = free && !writers[u] &&
+				       (mode == RANGELOCK_READ || !readers[u]);
 			must(try_lock(&lock, &all[i].req, mode, s, e) == (free ? 0 : EBUSY));
 			if (!free)
 				continue;
@@ -151,7 +165,7 @@ START_TEST(a_random_crowd_matches_the_model)
 		all[i].held = !all[i].held;
 		for (uint64_t u = all[i].start; u < all[i].end; u++)
 			*(all[i].mode == RANGELOCK_READ ? &readers[u] : &writers[u]) +=
-				all[i].held ? 1 : -1;
+			    all[i].held ? 1 : -1;
 
 		uint64_t s = rng_below(&rng, UNITS), e = s + 1 + rng_below(&rng, UNITS - s);
 		bool read = true, write = true;

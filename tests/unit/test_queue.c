@@ -349,7 +349,9 @@ END_TEST
 
 START_TEST(an_unsound_abstime_is_refused_where_the_call_has_to_wait)
 {
-	static const struct timespec unsound[] = { { 0, -1 }, { 0, NS_PER_S }, { 1u << 30, NS_PER_S } };
+	static const struct timespec unsound[] = { { 0, -1 },
+						   { 0, NS_PER_S },
+						   { 1u << 30, NS_PER_S } };
 
 	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
 	ck_assert_int_eq(rangelock_timedwrlock(&lock, &other, 5, 15, &unsound[_i]), EINVAL);
@@ -579,8 +581,10 @@ int main(void)
 	tcase_add_test(tc, neighbouring_readers_are_granted_together);
 	tcase_add_test(tc, a_disjoint_request_is_not_held_up_by_the_queue);
 	tcase_add_test(tc, a_wide_writer_waits_only_for_those_before_it);
-	tcase_add_loop_test(tc, who_queued_behind_one_that_left_is_granted_as_if_it_had_never_been, 0, 2);
-	tcase_add_loop_test(tc, a_reader_that_leaves_grants_no_reader_against_the_active_writer, 0, 2);
+	tcase_add_loop_test(tc, who_queued_behind_one_that_left_is_granted_as_if_it_had_never_been,
+			    0, 2);
+	tcase_add_loop_test(tc, a_reader_that_leaves_grants_no_reader_against_the_active_writer, 0,
+			    2);
 	tcase_add_loop_test(tc, a_writer_that_leaves_changes_nothing_for_those_before_it, 0, 2);
 	tcase_add_test(tc, several_leave_at_once_and_the_rest_go_on);
 	tcase_add_test(tc, cancel_comes_too_late_once_granted);

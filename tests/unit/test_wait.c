@@ -155,7 +155,7 @@ END_TEST
 static struct shared {
 	struct rangelock lock;
 	atomic_int left;
-} *shared;
+} * shared;
 
 static int restless_sleep(_Atomic uint32_t *word, uint32_t expected, const struct timespec *abstime)
 {
@@ -189,8 +189,8 @@ static atomic_int gone;
 static void *lock_and_vanish(void *arg)
 {
 	(void)arg;
-	struct rangelock_req *req = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct rangelock_req *req =
+	    mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ck_assert_int_eq(rangelock_rdlock(&shared->lock, req, 0, 10), 0);
 	ck_assert_int_eq(rangelock_unlock(&shared->lock, req), 0);

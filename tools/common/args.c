@@ -46,7 +46,8 @@ int64_t parse_seconds(const char *option, const char *text, double max)
 	double s = strtod(text, &end);
 
 	if (end == text || *end || !isfinite(s) || s < 1e-6 || s > max)
-		bad_option(option, "'%s' is not a number of seconds from 0.000001 to %.0f", text, max);
+		bad_option(option, "'%s' is not a number of seconds from 0.000001 to %.0f", text,
+			   max);
 	return (int64_t)(s * 1e9);
 }
 

@@ -162,7 +162,9 @@ static int busted_walk(struct rangelock *lock, rangelock_walk_fn *fn, void *arg)
 
 	pthread_mutex_lock(&b->mutex);
 	for (struct holder *h = b->holders; h && !stop; h = h->next) {
-		struct rangelock_info info = { .start = h->start, .end = h->end, .mode = h->mode,
+		struct rangelock_info info = { .start = h->start,
+					       .end = h->end,
+					       .mode = h->mode,
 					       .state = RANGELOCK_HELD,
 					       .req = (struct rangelock_req *)h };
 		stop = fn(&info, arg);

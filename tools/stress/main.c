@@ -21,21 +21,21 @@
 #include "stress/stress.h"
 
 static const char usage[] =
-	"Usage: rangelock-stress [OPTION]...\n"
-	"Call a range lock at random from many threads, and judge it by an exact oracle.\n"
-	"\n"
-	"  --engine NAME    tree, list, sharded, all (those that this version has), or\n"
-	"                   busted: a lock that is wrong on purpose, to show that faults\n"
-	"                   are found (default: all)\n"
-	"  --threads N      worker threads, 1 to 256 (default: 4)\n"
-	"  --seconds S      how long, for each engine (default: 10)\n"
-	"  --seed N         of the random choices (default: a fresh one; it is printed)\n"
-	"  --watchdog S     a thread that makes no step for so long has hung (default: 10)\n"
-	"  --json FILE      write the result there as JSON; \"-\" is standard output\n"
-	"  --help           this text\n"
-	"\n"
-	"Exit status: 0 nothing was violated; 1 a violation, which is reported; 2 a bad\n"
-	"option.\n";
+    "Usage: rangelock-stress [OPTION]...\n"
+    "Call a range lock at random from many threads, and judge it by an exact oracle.\n"
+    "\n"
+    "  --engine NAME    tree, list, sharded, all (those that this version has), or\n"
+    "                   busted: a lock that is wrong on purpose, to show that faults\n"
+    "                   are found (default: all)\n"
+    "  --threads N      worker threads, 1 to 256 (default: 4)\n"
+    "  --seconds S      how long, for each engine (default: 10)\n"
+    "  --seed N         of the random choices (default: a fresh one; it is printed)\n"
+    "  --watchdog S     a thread that makes no step for so long has hung (default: 10)\n"
+    "  --json FILE      write the result there as JSON; \"-\" is standard output\n"
+    "  --help           this text\n"
+    "\n"
+    "Exit status: 0 nothing was violated; 1 a violation, which is reported; 2 a bad\n"
+    "option.\n";
 
 struct options {
 	const struct subject *engines[8]; /* NULL-terminated */
@@ -79,7 +79,8 @@ static json_t *as_json(const struct options *opt, const struct outcome *outcome)
 	json_t *calls = json_object();
 
 	for (int c = 0; c < N_CALLS; c++)
-		json_object_set_new(calls, call_names[c], json_integer((json_int_t)outcome->calls[c]));
+		json_object_set_new(calls, call_names[c],
+				    json_integer((json_int_t)outcome->calls[c]));
 	return json_pack("{s:I, s:s, s:i, s:I, s:I, s:o}", "seed", (json_int_t)opt->seed, "engine",
 			 opt->engine_name, "threads", (int)opt->threads, "operations",
 			 (json_int_t)outcome->operations, "violations",
@@ -106,7 +107,8 @@ static _Noreturn void fail(struct run *run, struct options *opt, struct outcome 
 	while (atomic_flag_test_and_set(&failing)) /* another thread reports already */
 		pause();
 	progress_end();
-	fprintf(stderr, "rangelock-stress: VIOLATION (engine %s, %u threads, seed %" PRIu64 ")\n%s\n",
+	fprintf(stderr,
+		"rangelock-stress: VIOLATION (engine %s, %u threads, seed %" PRIu64 ")\n%s\n",
 		run->subject->name, run->n_workers, opt->seed, run->oracle.report);
 	outcome->violations++;
 	add_up(run, outcome);
@@ -145,8 +147,8 @@ static void look_at_steps(struct watchdog *dog, unsigned i, uint64_t steps, bool
 		dog->seen[i].since = now;
 	} else if (now - dog->seen[i].since > dog->opt->watchdog) {
 		violation(&dog->run->oracle, "hang: %s %u has made no step for %.1f s",
-			  i < dog->run->n_workers ? "thread" : "the thread that cancels and looks,", i,
-			  (double)dog->opt->watchdog / NS_PER_S);
+			  i < dog->run->n_workers ? "thread" : "the thread that cancels and looks,",
+			  i, (double)dog->opt->watchdog / NS_PER_S);
 		fail(dog->run, dog->opt, dog->outcome);
 	}
 }
@@ -158,11 +160,13 @@ static void *watch(void *arg)
 
 	while (!atomic_load(&dog->done)) {
 		for (unsigned i = 0; i < run->n_workers; i++)
-			look_at_steps(dog, i, atomic_load_explicit(&run->workers[i].steps,
-								   memory_order_relaxed),
-				      atomic_load(&run->workers[i].resting));
+			look_at_steps(
+			    dog, i,
+			    atomic_load_explicit(&run->workers[i].steps, memory_order_relaxed),
+			    atomic_load(&run->workers[i].resting));
 		look_at_steps(dog, run->n_workers,
-			      atomic_load_explicit(&run->helper_steps, memory_order_relaxed), false);
+			      atomic_load_explicit(&run->helper_steps, memory_order_relaxed),
+			      false);
 		sleep_ns(20000000);
 	}
 	return NULL;
@@ -204,8 +208,10 @@ static void drain(struct run *run)
 	for (unsigned i = 0; i < run->n_workers; i++)
 		canceled += run->workers[i].canceled;
 	if (canceled != run->cancels)
-		violation(o, "cancel: %" PRIu64 " calls of cancel answered 0, and %" PRIu64
-			  " lock calls answered ECANCELED", run->cancels, canceled);
+		violation(o,
+			  "cancel: %" PRIu64 " calls of cancel answered 0, and %" PRIu64
+			  " lock calls answered ECANCELED",
+			  run->cancels, canceled);
 
 	if (run->n_workers > 1 && run->calls[CALL_CANCEL] > 100000 && !run->cancels)
 		violation(o, "cancel: not one of %" PRIu64 " calls found anybody waiting",
@@ -325,19 +331,25 @@ static void choose_engines(struct options *opt, const char *name)
 	}
 	opt->engines[0] = find_engine(name);
 	if (!subject_available(opt->engines[0]))
-		bad_option("--engine", "'%s' is not offered by rangelock %s", name, rangelock_version());
+		bad_option("--engine", "'%s' is not offered by rangelock %s", name,
+			   rangelock_version());
 }
 
 static struct options parse(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "engine", required_argument, NULL, 'e' }, { "threads", required_argument, NULL, 't' },
-		{ "seconds", required_argument, NULL, 's' }, { "seed", required_argument, NULL, 'r' },
-		{ "watchdog", required_argument, NULL, 'w' }, { "json", required_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' }, { 0 },
+		{ "engine", required_argument, NULL, 'e' },
+		{ "threads", required_argument, NULL, 't' },
+		{ "seconds", required_argument, NULL, 's' },
+		{ "seed", required_argument, NULL, 'r' },
+		{ "watchdog", required_argument, NULL, 'w' },
+		{ "json", required_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	const char *json = NULL;
-	struct options opt = { .threads = 4, .duration = (int64_t)10 * NS_PER_S,
+	struct options opt = { .threads = 4,
+			       .duration = (int64_t)10 * NS_PER_S,
 			       .watchdog = (int64_t)10 * NS_PER_S };
 	int c;
 

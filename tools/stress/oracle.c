@@ -42,9 +42,12 @@ void oracle_hold(struct oracle *o, const struct span *span, unsigned who)
 			old = atomic_fetch_add_explicit(&o->units[u].holders, 1,
 							memory_order_relaxed);
 		if (old == WRITER || (old && span->mode == RANGELOCK_WRITE))
-			violation(o, "exclusion: thread %u was granted %s [%u, %u) while unit %u was held by "
-				  "%s", who, mode_name(span->mode), span->start, span->end, u,
-				  old == WRITER ? "a writer" : "readers");
+			violation(
+			    o,
+			    "exclusion: thread %u was granted %s [%u, %u) while unit %u was held by "
+			    "%s",
+			    who, mode_name(span->mode), span->start, span->end, u,
+			    old == WRITER ? "a writer" : "readers");
 	}
 }
 
@@ -54,8 +57,10 @@ void oracle_use(struct oracle *o, const struct span *span, unsigned who)
 		struct owners *unit = &o->units[u];
 
 		if (unit->first != unit->second)
-			violation(o, "exclusion: thread %u holds %s [%u, %u) and sees unit %u half written",
-				  who, mode_name(span->mode), span->start, span->end, u);
+			violation(
+			    o,
+			    "exclusion: thread %u holds %s [%u, %u) and sees unit %u half written",
+			    who, mode_name(span->mode), span->start, span->end, u);
 		if (span->mode == RANGELOCK_WRITE) {
 			unit->first++;
 			unit->second++;
@@ -69,14 +74,16 @@ void oracle_drop(struct oracle *o, const struct span *span, unsigned who)
 		int32_t old;
 
 		if (span->mode == RANGELOCK_WRITE)
-			old = atomic_exchange_explicit(&o->units[u].holders, 0,
-						       memory_order_relaxed);
+			old =
+			    atomic_exchange_explicit(&o->units[u].holders, 0, memory_order_relaxed);
 		else
 			old = atomic_fetch_sub_explicit(&o->units[u].holders, 1,
 							memory_order_relaxed);
 		if (span->mode == RANGELOCK_WRITE ? old != WRITER : old <= 0)
-			violation(o, "exclusion: thread %u held %s [%u, %u), and unit %u was taken meanwhile",
-				  who, mode_name(span->mode), span->start, span->end, u);
+			violation(
+			    o,
+			    "exclusion: thread %u held %s [%u, %u), and unit %u was taken meanwhile",
+			    who, mode_name(span->mode), span->start, span->end, u);
 	}
 }
 
@@ -84,7 +91,8 @@ void oracle_drop(struct oracle *o, const struct span *span, unsigned who)
 
 static uint64_t encode(uint64_t version, const struct span *span)
 {
-	return version << 32 | (span ? (uint64_t)span->mode << 24 | span->start << 12 | span->end : 0);
+	return version << 32 |
+	       (span ? (uint64_t)span->mode << 24 | span->start << 12 | span->end : 0);
 }
 
 static bool conflicts(uint64_t claim_word, const struct span *span)
@@ -161,8 +169,8 @@ void judge_picture(struct oracle *o, const struct subject *s, struct rangelock *
 		uint64_t blockers = 0;
 
 		if (s->fifo && i > 0 && a->start < a[-1].start)
-			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)", a->start,
-				  a[-1].start);
+			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)",
+				  a->start, a[-1].start);
 		for (unsigned j = 0; j < p.n; j++) {
 			const struct rangelock_info *b = &p.all[j];
 
@@ -170,13 +178,18 @@ void judge_picture(struct oracle *o, const struct subject *s, struct rangelock *
 				continue;
 			blockers += b->arrival < a->arrival;
 			if (a->state == RANGELOCK_HELD && b->state == RANGELOCK_HELD)
-				violation(o, "walk: [%" PRIu64 ", %" PRIu64 ") and [%" PRIu64 ", %" PRIu64
-					  ") are held together and conflict", a->start, a->end, b->start,
-					  b->end);
+				violation(o,
+					  "walk: [%" PRIu64 ", %" PRIu64 ") and [%" PRIu64
+					  ", %" PRIu64 ") are held together and conflict",
+					  a->start, a->end, b->start, b->end);
 		}
-		if (s->fifo && (blockers != a->blockers || (blockers == 0) != (a->state == RANGELOCK_HELD)))
-			violation(o, "fifo: %s [%" PRIu64 ", %" PRIu64 ") is %s, counts %" PRIu64
-				  " blockers, and has %" PRIu64, mode_name(a->mode), a->start, a->end,
-				  a->state == RANGELOCK_HELD ? "held" : "waiting", a->blockers, blockers);
+		if (s->fifo &&
+		    (blockers != a->blockers || (blockers == 0) != (a->state == RANGELOCK_HELD)))
+			violation(o,
+				  "fifo: %s [%" PRIu64 ", %" PRIu64 ") is %s, counts %" PRIu64
+				  " blockers, and has %" PRIu64,
+				  mode_name(a->mode), a->start, a->end,
+				  a->state == RANGELOCK_HELD ? "held" : "waiting", a->blockers,
+				  blockers);
 	}
 }

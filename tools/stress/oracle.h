@@ -31,7 +31,7 @@ enum {
 };
 
 struct owners {
-	_Atomic int32_t holders; /* readers, or WRITER */
+	_Atomic int32_t holders;	 /* readers, or WRITER */
 	volatile uint64_t first, second; /* plain: guarded by the lock under test */
 };
 

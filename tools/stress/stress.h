@@ -9,9 +9,19 @@
 #include "stress/oracle.h"
 
 enum call {
-	CALL_RDLOCK, CALL_WRLOCK, CALL_TRYRDLOCK, CALL_TRYWRLOCK, CALL_TIMEDRDLOCK,
-	CALL_TIMEDWRLOCK, CALL_UNLOCK, CALL_CANCEL, CALL_WALK, CALL_IS_LOCKED, CALL_INIT,
-	CALL_DESTROY, N_CALLS
+	CALL_RDLOCK,
+	CALL_WRLOCK,
+	CALL_TRYRDLOCK,
+	CALL_TRYWRLOCK,
+	CALL_TIMEDRDLOCK,
+	CALL_TIMEDWRLOCK,
+	CALL_UNLOCK,
+	CALL_CANCEL,
+	CALL_WALK,
+	CALL_IS_LOCKED,
+	CALL_INIT,
+	CALL_DESTROY,
+	N_CALLS
 };
 extern const char *const call_names[N_CALLS];
 
@@ -33,8 +43,8 @@ struct worker {
 	struct rng rng;
 	struct ticket tickets[PER_THREAD];
 	uint64_t calls[N_CALLS];
-	uint64_t canceled; /* lock calls that returned ECANCELED */
-	int64_t deadline;  /* of the timed call */
+	uint64_t canceled;	/* lock calls that returned ECANCELED */
+	int64_t deadline;	/* of the timed call */
 	_Atomic uint64_t steps; /* for the watchdog */
 	atomic_bool resting;	/* between rounds: makes no steps */
 	pthread_t thread;
@@ -49,8 +59,8 @@ struct run {
 	struct worker *workers;
 	pthread_barrier_t round; /* workers and main, between rounds */
 	atomic_bool pause, stop;
-	uint64_t calls[N_CALLS]; /* by main and helper */
-	uint64_t cancels; /* rangelock_cancel() that returned 0 */
+	uint64_t calls[N_CALLS];       /* by main and helper */
+	uint64_t cancels;	       /* rangelock_cancel() that returned 0 */
 	_Atomic uint64_t helper_steps; /* for the watchdog; main is the helper */
 };
 

@@ -13,7 +13,7 @@
 
 const char *const call_names[N_CALLS] = {
 	"rdlock", "wrlock", "tryrdlock", "trywrlock", "timedrdlock", "timedwrlock",
-	"unlock", "cancel", "walk", "is_locked", "init", "destroy",
+	"unlock", "cancel", "walk",	 "is_locked", "init",	     "destroy",
 };
 
 static struct span random_span(struct rng *rng)
@@ -82,9 +82,11 @@ static void judge_failure(struct worker *w, struct ticket *t, enum call call, in
 			  w->index, call_names[call], t->span.start, t->span.end);
 	snapshot(o, w->after);
 	if (!could_conflict(o, w->before, w->after, claim_index(w, t), &t->span))
-		violation(o, "false conflict: thread %u: %s [%u, %u) answered %s, and nothing was in the way",
-			  w->index, call_names[call], t->span.start, t->span.end,
-			  error == EBUSY ? "EBUSY" : "ETIMEDOUT");
+		violation(
+		    o,
+		    "false conflict: thread %u: %s [%u, %u) answered %s, and nothing was in the way",
+		    w->index, call_names[call], t->span.start, t->span.end,
+		    error == EBUSY ? "EBUSY" : "ETIMEDOUT");
 }
 
 static void lock_ticket(struct worker *w, struct ticket *t, bool may_wait)
@@ -139,9 +141,10 @@ static int look_for_own(const struct rangelock_info *info, void *arg)
 	struct sight *sight = arg;
 	const struct span *span = &sight->ticket->span;
 
-	sight->seen = info->req == &sight->ticket->req && info->state == RANGELOCK_HELD &&
-		      info->start == span->start && info->mode == span->mode &&
-		      (info->end == span->end || (span->end == UNITS && info->end == RANGELOCK_MAX));
+	sight->seen =
+	    info->req == &sight->ticket->req && info->state == RANGELOCK_HELD &&
+	    info->start == span->start && info->mode == span->mode &&
+	    (info->end == span->end || (span->end == UNITS && info->end == RANGELOCK_MAX));
 	return sight->seen ? -1 : 0;
 }
 
@@ -158,8 +161,8 @@ static void ask(struct worker *w, const struct ticket *t)
 			  w->index, span->start, span->end);
 	w->calls[CALL_WALK]++;
 	if (s->walk(&w->run->lock, look_for_own, &sight) != -1 || !sight.seen)
-		violation(&w->run->oracle, "walk: thread %u holds [%u, %u), and it is not shown", w->index,
-			  span->start, span->end);
+		violation(&w->run->oracle, "walk: thread %u holds [%u, %u), and it is not shown",
+			  w->index, span->start, span->end);
 }
 
 /* What nobody holds or wants must be said to be free. */
@@ -174,7 +177,8 @@ static void ask_for_free(struct run *run, struct rng *rng)
 	snapshot(&run->oracle, after);
 	run->calls[CALL_IS_LOCKED]++;
 	if (locked && !could_conflict(&run->oracle, before, after, MAX_CLAIMS, &span))
-		violation(&run->oracle, "is_locked: nobody holds unit %u, and it is said to be held", unit);
+		violation(&run->oracle,
+			  "is_locked: nobody holds unit %u, and it is said to be held", unit);
 }
 
 static void step(struct worker *w)
