@@ -36,4 +36,13 @@ for header in "$include"/rangelock/*.h; do
 	done
 	check "$header reaches no private header" reaches_nothing_private "$header"
 done
+for cxx in g++ clang++; do
+	for std in c++17 c++20; do
+		if command -v "$cxx" >/dev/null; then
+			check "rangelock.hpp with $cxx -std=$std" compiles "$cxx" c++ "$std" rangelock.hpp
+		else
+			skip "rangelock.hpp with $cxx -std=$std" "no $cxx"
+		fi
+	done
+done
 tap_end
