@@ -19,7 +19,6 @@ struct bench_lock {
 	const char *name;
 	const char *what; /* one line for --list */
 	bool guards;	  /* false: a control that excludes nobody */
-	bool whole;	  /* takes the whole object, whatever the range */
 	bool (*available)(void);
 	/* A lock for that many threads; exits with a message where it cannot. */
 	void *(*create)(unsigned threads);

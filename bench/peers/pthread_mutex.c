@@ -39,7 +39,6 @@ const struct bench_lock lock_pthread_mutex = {
 	.name = "pthread_mutex",
 	.what = "one pthread_mutex_t for the whole object",
 	.guards = true,
-	.whole = true,
 	.available = always_available,
 	.create = create,
 	.destroy = destroy,

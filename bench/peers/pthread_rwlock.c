@@ -39,7 +39,6 @@ const struct bench_lock lock_pthread_rwlock = {
 	.name = "pthread_rwlock",
 	.what = "one pthread_rwlock_t for the whole object",
 	.guards = true,
-	.whole = true,
 	.available = always_available,
 	.create = create,
 	.destroy = destroy,
