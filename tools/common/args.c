@@ -102,7 +102,7 @@ void json_close(struct json_sink *sink, json_t *what)
 	json_decref(what);
 }
 
-void finish_text(void *file)
+void finish_text(FILE *file)
 {
 	if (fflush(file) == 0 && !ferror(file))
 		return;

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
@@ -35,14 +36,14 @@ char **parse_words(const char *option, const char *text);
  */
 struct json_sink {
 	const char *path;
-	void *file;
+	FILE *file;
 };
 struct json_sink json_open(const char *path);
 /* Write it, give it up, and close; exits 1 with a message where that fails. */
 void json_close(struct json_sink *sink, json_t *what);
 
 /* Flush what was printed; exits 1 with a message where that fails. */
-void finish_text(void *file);
+void finish_text(FILE *file);
 
 /* One line that is overwritten, on a terminal only. */
 __attribute__((format(printf, 1, 2))) void progress(const char *fmt, ...);

@@ -116,8 +116,8 @@ static _Noreturn void fail(struct run *run, struct options *opt, struct outcome 
 
 	fputs("The lock shows, a moment later:\n", stderr);
 	fflush(NULL);
-	alarm(5); /* the look itself may hang */
 	signal(SIGALRM, leave_at_once);
+	alarm(5); /* the look itself may hang */
 	run->subject->walk(&run->lock, print_info, NULL);
 	_exit(EXIT_FAILURE);
 }

@@ -48,14 +48,22 @@ static unsigned claim_index(const struct worker *w, const struct ticket *t)
 	return w->index * PER_THREAD + (unsigned)(t - w->tickets);
 }
 
+/* A deadline, remembered to judge a time-out by. */
+static struct timespec soon(struct worker *w)
+{
+	struct timespec abstime = in_ns((int64_t)rng_below(&w->rng, 200000));
+
+	w->deadline = (int64_t)abstime.tv_sec * NS_PER_S + abstime.tv_nsec;
+	return abstime;
+}
+
 static int call_lock(struct worker *w, struct ticket *t, enum call call)
 {
 	const struct subject *s = w->run->subject;
 	struct rangelock *lock = &w->run->lock;
 	uint64_t start = t->span.start, end = end_of(&w->rng, &t->span);
-	struct timespec soon = in_ns((int64_t)rng_below(&w->rng, 200000));
+	struct timespec abstime;
 
-	w->deadline = (int64_t)soon.tv_sec * NS_PER_S + soon.tv_nsec;
 	switch (call) {
 	case CALL_RDLOCK:
 		return s->rdlock(lock, &t->req, start, end);
@@ -66,9 +74,11 @@ static int call_lock(struct worker *w, struct ticket *t, enum call call)
 	case CALL_TRYWRLOCK:
 		return s->trywrlock(lock, &t->req, start, end);
 	case CALL_TIMEDRDLOCK:
-		return s->timedrdlock(lock, &t->req, start, end, &soon);
+		abstime = soon(w);
+		return s->timedrdlock(lock, &t->req, start, end, &abstime);
 	default:
-		return s->timedwrlock(lock, &t->req, start, end, &soon);
+		abstime = soon(w);
+		return s->timedwrlock(lock, &t->req, start, end, &abstime);
 	}
 }
 
