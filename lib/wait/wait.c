@@ -95,30 +95,30 @@ static unsigned count_processors(void)
 	return n > 0 ? (unsigned)n : 1;
 }
 
-const struct wait_ops rl_wait_futex = {
-	.sleep = futex_sleep,
-	.wake = futex_wake,
-	.processors = count_processors,
-};
-
-const struct wait_ops *rl_wait = &rl_wait_futex;
-
 /* Counted once: a racing first call only counts again. */
-static unsigned processors(void)
+static unsigned known_processors(void)
 {
 	static _Atomic unsigned known;
 	unsigned n = rl_load(&known, relaxed);
 
 	if (rl_unlikely(n == 0)) {
-		n = rl_wait->processors();
+		n = count_processors();
 		rl_store(&known, n, relaxed);
 	}
 	return n;
 }
 
+const struct wait_ops rl_wait_futex = {
+	.sleep = futex_sleep,
+	.wake = futex_wake,
+	.processors = known_processors,
+};
+
+const struct wait_ops *rl_wait = &rl_wait_futex;
+
 unsigned rl_short_spins(void)
 {
-	return processors() > 1 ? SPIN_SHORT : 0;
+	return rl_wait->processors() > 1 ? SPIN_SHORT : 0;
 }
 
 /*
@@ -161,7 +161,7 @@ enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec 
 {
 	uint32_t seen = rl_load(park, acquire);
 
-	if (seen == PARK_WAITING && crowd < processors())
+	if (seen == PARK_WAITING && crowd < rl_wait->processors())
 		seen = spin(park);
 	/* acquire: where it fails it has seen the answer. */
 	if (seen == PARK_WAITING && rl_cas(park, &seen, PARK_ASLEEP, acquire, acquire))

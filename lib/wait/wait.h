@@ -22,7 +22,7 @@ struct wait_ops {
 	int (*sleep)(_Atomic uint32_t *word, uint32_t expected, const struct timespec *abstime);
 	/* Wake one thread that sleeps on word.  The word's memory may be gone. */
 	void (*wake)(_Atomic uint32_t *word);
-	/* On how many processors may this process run? */
+	/* On how many processors may this process run?  Asked often. */
 	unsigned (*processors)(void);
 };
 
