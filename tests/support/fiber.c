@@ -31,6 +31,8 @@
 #endif
 #ifdef TSAN
 #include <sanitizer/tsan_interface.h>
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
 #endif
 
 enum { STACK_SIZE = 256 * 1024, GUARD = 4096 };
@@ -234,5 +236,27 @@ NOT_FOR_TSAN void fiber_acquire(void *p)
 	__tsan_acquire(p);
 #else
 	(void)p;
+#endif
+}
+
+NOT_FOR_TSAN void fiber_release_as(struct fiber *f, void *p)
+{
+#ifdef TSAN
+	void *me = __tsan_get_current_fiber();
+
+	__tsan_switch_to_fiber(f->sanitizer, __tsan_switch_to_fiber_no_sync);
+	__tsan_release(p);
+	__tsan_switch_to_fiber(me, __tsan_switch_to_fiber_no_sync);
+#else
+	(void)f, (void)p;
+#endif
+}
+
+NOT_FOR_TSAN void fiber_ignore_reads(bool on)
+{
+#ifdef TSAN
+	(on ? AnnotateIgnoreReadsBegin : AnnotateIgnoreReadsEnd)(__FILE__, __LINE__);
+#else
+	(void)on;
 #endif
 }

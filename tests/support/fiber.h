@@ -44,12 +44,17 @@ struct fiber *fiber_self(void);
  * an acquire on it.  Nothing otherwise. */
 void fiber_release(void *p);
 void fiber_acquire(void *p);
+/* The same release in the name of f, which does not run. */
+void fiber_release_as(struct fiber *f, void *p);
+/* What the caller reads from here to there is no matter. */
+void fiber_ignore_reads(bool on);
 
-/* On functions that run within fibers and that ThreadSanitizer is not to see. */
+/* On functions that run within fibers and that ThreadSanitizer is not to see; nor are
+ * they to become part of one that it sees. */
 #if defined(__clang__)
-#define NOT_FOR_TSAN __attribute__((disable_sanitizer_instrumentation))
+#define NOT_FOR_TSAN __attribute__((disable_sanitizer_instrumentation, noinline))
 #else
-#define NOT_FOR_TSAN __attribute__((no_sanitize("thread")))
+#define NOT_FOR_TSAN __attribute__((no_sanitize("thread"), noinline))
 #endif
 
 #endif

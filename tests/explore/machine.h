@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Between the parts of the explorer:
+ *
+ *	search.c   chooses, remembers, replays, makes schedules short
+ *	machine.c  runs one execution: threads, scheduling, sleep and wake
+ *	memory.c   what a load may return; who has seen what; data races
+ *	seam.c     how the library and the scenarios get here
+ *
+ * Choices are asked for from below (search_choose); else each knows those below it.
+ */
+#ifndef EXPLORE_MACHINE_H
+#define EXPLORE_MACHINE_H
+
+#include <time.h>
+
+#include "explore/explore.h"
+#include "explore/seam.h"
+
+/* ---- search.c ---- */
+
+/* What an option costs, out of a bound. */
+enum cost { COST_NONE, COST_PREEMPTION, COST_FAULT, COST_STALE, N_COSTS };
+
+struct alternative {
+	uint16_t value; /* what it means to who asks; the same in every execution */
+	uint8_t cost;
+	bool asleep; /* leads to nothing that has not been seen */
+};
+
+enum { MAX_OPTIONS = 32, PRUNED = -1 };
+
+/* Choose among options, of which [0] is the plain one.  Returns an index, or PRUNED:
+ * give this execution up. */
+int search_choose(const struct alternative *options, unsigned n);
+
+/* The same, for who goes on: values are thread * EVENTS + event. */
+int search_choose_thread(const struct alternative *options, unsigned n);
+void search_yielded(unsigned thread);
+
+enum { EVENT_STEP, EVENT_TIME_OUT, EVENT_WAKE_UP, EVENTS };
+
+/* ---- machine.c ---- */
+
+enum op_kind {
+	OP_START,
+	OP_LOAD,
+	OP_STORE,
+	OP_EXCHANGE,
+	OP_CAS,
+	OP_RELAX,
+	OP_YIELD,
+	OP_WAIT,
+	OP_SLEEP,
+	OP_WAKE,
+	OP_WOKEN
+};
+
+struct op {
+	enum op_kind kind;
+	volatile void *p;
+	unsigned size;
+	enum order order, failure;
+	uint64_t value, expected;
+	bool (*pred)(void);
+	bool timed;
+	const char *site;
+
+	uint64_t result; /* loaded; or of a sleep, an error */
+	bool done;	 /* of a CAS */
+};
+
+/* Called within a thread of the scenario: stop here; op has its result when this
+ * returns.  Outside of one it is done at once. */
+void machine_op(struct op *op);
+
+/* The thread that runs, or -1. */
+int machine_self(void);
+
+enum outcome { COMPLETE, PRUNED_AWAY, FAILED };
+
+/* Run scenario once, as search_choose() says. */
+enum outcome machine_run(const struct scenario *scenario);
+const char *machine_failure(void);
+unsigned machine_steps(void);
+
+void machine_init(bool sleep_sets);
+void machine_trace(bool on); /* print each step */
+
+/* ---- seam.c ---- */
+
+/* In a build for ThreadSanitizer the threads do their atomic operations
+ * themselves, when they are given leave, and races are found by it. */
+extern const bool seam_does_it;
+/* Is anything told of plain accesses, so that data races are found? */
+extern const bool seam_sees_plain;
+extern bool seam_found_race;
+
+/* ---- wait.c: the library's own, which each execution finds anew ---- */
+
+void reset_spinning(void);
+
+/* ---- memory.c ---- */
+
+void memory_init(bool weak);
+void memory_reset(void);
+void memory_step(unsigned thread); /* before each operation */
+
+/* Do a load, store, exchange or CAS.  False: pruned. */
+bool memory_do(unsigned thread, struct op *op);
+
+/* What the kernel sees when a thread goes to sleep, and that a wake came after
+ * what the waker had done. */
+bool memory_sleep_reads(unsigned thread, struct op *op);
+void memory_wake(unsigned thread, struct op *op);
+
+/* Plain accesses of the running thread. */
+void memory_plain(const volatile void *p, size_t size, bool write, const void *pc);
+
+/* explore_free() and explore_private(). */
+void memory_free(void *p, size_t size);
+void memory_private(void *p, size_t size);
+
+/* What an address is called. */
+const char *memory_name(const volatile void *p);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * One lock, its requests, and judgement of every call that scenarios make on it:
+ *
+ *   Owners.   Each unit of the space has plain data, which holders use, and
+ *             counts of its holders.  The explorer sees a data race where the lock
+ *             has ordered two uses by too little.
+ *   Answers.  EBUSY and ETIMEDOUT need a conflicting request that was alive at
+ *             some time of the call, and that did more than fail itself.
+ *   Inside.   Between any two steps the invariants of lib/ hold: F1, T1-T4, E1, E2,
+ *             E4.  From E1 follow exclusion, FIFO, and that nobody waits for
+ *             nothing.
+ *   The end.  The lock is empty, its word is idle, and it can be destroyed.
+ */
+#ifndef EXPLORE_ORACLE_H
+#define EXPLORE_ORACLE_H
+
+#include <rangelock/rangelock.h>
+
+#include "explore/explore.h"
+
+enum { UNITS = 4, REQS = 2 * MAX_THREADS };
+
+enum patience { TRIES, WAITS, WAITS_FOR_A_TIME };
+
+/* What is wanted; end UNITS may stand for RANGELOCK_MAX. */
+struct want {
+	unsigned start, end;
+	enum rangelock_mode mode;
+	enum patience patience;
+	bool no_bound;
+};
+
+extern struct rangelock o_lock;
+extern struct rangelock_req o_reqs[REQS];
+
+/* For struct scenario: .setup, .step and .check. */
+void o_setup(void);
+void o_step(void);
+void o_check(void);
+
+/* The lock and unlock calls, judged.  o_take() is for setup. */
+int o_take(unsigned req, const struct want *want);
+void o_drop(unsigned req);
+
+/* Use what is held; others may come in. */
+void o_use(unsigned req);
+
+/* Take, and if that succeeds, use and drop.  The lock call's result. */
+int o_visit(unsigned req, const struct want *want);
+
+/* rangelock_cancel, judged: for each 0 there must be one ECANCELED. */
+void o_cancel(unsigned req);
+
+/* What walk and is_locked say must be possible. */
+void o_look(unsigned unit);
+
+/* Does the request wait in the queue? */
+bool o_waits(unsigned req);
+
+/* The lock has been destroyed, and its memory given up. */
+void o_bury(void);
+
+#define WR(start, end)	   (&(struct want){ start, end, RANGELOCK_WRITE, WAITS, false })
+#define RD(start, end)	   (&(struct want){ start, end, RANGELOCK_READ, WAITS, false })
+#define TRY_WR(start, end) (&(struct want){ start, end, RANGELOCK_WRITE, TRIES, false })
+#define TRY_RD(start, end) (&(struct want){ start, end, RANGELOCK_READ, TRIES, false })
+#define TIMED_WR(start, end) \
+	(&(struct want){ start, end, RANGELOCK_WRITE, WAITS_FOR_A_TIME, false })
+#define TIMED_RD(start, end) (&(struct want){ start, end, RANGELOCK_READ, WAITS_FOR_A_TIME, false })
+
+#endif

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Scenarios by hand, one for each interplay of the contract.  Thread i uses
+ * requests 2i and 2i + 1; what setup takes is request 7.
+ */
+#include "explore/scenarios.h"
+
+#include <errno.h>
+
+#include "base/atomic.h"
+#include "explore/oracle.h"
+
+enum { HELD = 7 };
+
+static void hold_first(void)
+{
+	o_setup();
+	o_take(HELD, WR(0, 2));
+}
+
+static void hold_read(void)
+{
+	o_setup();
+	o_take(HELD, RD(0, 2));
+}
+
+/* Two strangers: the second inflates the word, or not. */
+static void neighbours(unsigned i)
+{
+	o_visit(2 * i, i ? WR(1, 2) : WR(0, 1));
+}
+
+static void rivals(unsigned i)
+{
+	o_visit(2 * i, i ? RD(1, 3) : WR(0, 2));
+}
+
+/* The holder in the word leaves, from another thread, while one arrives. */
+static void leave_and_arrive(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else
+		o_visit(2 * i, i == 1 ? WR(1, 3) : RD(0, 1));
+}
+
+/* One that gives up, or is asked to, while it is granted. */
+static void time_out_and_grant(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else
+		o_visit(2 * i, i == 1 ? TIMED_WR(0, 1) : RD(0, 2));
+}
+
+static void cancel_and_grant(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_visit(2, WR(0, 1));
+	else
+		o_cancel(2);
+}
+
+static void cancel_and_time_out(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_visit(2, TIMED_WR(0, 1));
+	else
+		o_cancel(2);
+}
+
+static void two_cancels(unsigned i)
+{
+	if (i == 0) {
+		o_visit(0, RD(0, 1));
+	} else {
+		o_cancel(0);
+		if (i == 1)
+			o_drop(HELD);
+	}
+}
+
+/* A reader that gives up has not been counted by the readers behind it. */
+static bool both_wait(void)
+{
+	return o_waits(2) && o_waits(4);
+}
+
+static void reader_gives_up(unsigned i)
+{
+	if (i == 0) {
+		explore_wait(both_wait);
+		o_cancel(2);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, RD(0, 2));
+	}
+}
+
+/* Of two tries that meet one gets it: o_check() looks at the excuses. */
+static void two_tries(unsigned i)
+{
+	o_visit(2 * i, i ? TRY_RD(0, 1) : TRY_WR(0, 2));
+}
+
+static void tries_beside_a_holder(unsigned i)
+{
+	o_visit(2 * i, i ? TRY_WR(2, 3) : TRY_RD(1, 4));
+}
+
+static void drop_and_check(void)
+{
+	o_drop(HELD);
+	o_check();
+}
+
+/* Whoever has been granted may free its request, and the last one the lock, at
+ * once: those who granted it touch neither any more. */
+static void forget(unsigned req)
+{
+	explore_free(&o_reqs[req], sizeof(o_reqs[req]));
+}
+
+static void granted_and_gone(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+	} else if (o_visit(2 * i, RD(i - 1, 2)) == 0) {
+		forget(2 * i);
+	}
+}
+
+static bool waiter_waits(void)
+{
+	return o_waits(2);
+}
+
+static void last_one_destroys(unsigned i)
+{
+	if (i == 0) {
+		explore_wait(waiter_waits); /* else it would not be the last */
+		o_drop(HELD);
+	} else {
+		o_visit(2, WR(0, 1));
+		forget(2);
+		if (rangelock_destroy(&o_lock))
+			explore_fail("destroy: the last one cannot");
+		o_bury();
+	}
+}
+
+/* While all were on their way out through the fast path. */
+static _Atomic uint32_t gone;
+
+static void last_out_setup(void)
+{
+	o_setup();
+	rl_store(&gone, 0, relaxed);
+	o_take(HELD, WR(0, 1));
+	o_take(6, WR(1, 2));
+}
+
+static void last_out_destroys(unsigned i)
+{
+	o_drop(i ? HELD : 6);
+	forget(i ? HELD : 6);
+	/* An unlock must have returned before destroy is called, but that of one
+	 * whose unlock made the lock empty. */
+	if (rl_exchange(&gone, 1, acq_rel) == 0)
+		return;
+	if (rangelock_destroy(&o_lock))
+		explore_fail("destroy: the last one cannot");
+	o_bury();
+}
+
+/* A handle is handed on, and unlocked by the one who got it. */
+static _Atomic uint32_t handed;
+
+static void hand_setup(void)
+{
+	o_setup();
+	rl_store(&handed, 0, relaxed);
+}
+
+static void hand_on(unsigned i)
+{
+	if (i == 0) {
+		if (o_take(0, WR(0, 2)) == 0)
+			rl_store(&handed, 1, release);
+	} else if (i == 1) {
+		if (rl_load(&handed, acquire)) {
+			o_use(0);
+			o_drop(0);
+		} else {
+			o_visit(2, TRY_WR(1, 2));
+		}
+	} else {
+		o_visit(4, TIMED_RD(0, 1));
+	}
+}
+
+static void hand_check(void)
+{
+	if (rangelock_is_locked(&o_lock, 0, 2, RANGELOCK_WRITE)) /* nobody came for it */
+		o_drop(0);
+	o_check();
+}
+
+/* A request is used again, for another range, while somebody reads its address in
+ * the word. */
+static void used_again(unsigned i)
+{
+	if (i == 0) {
+		o_visit(0, WR(0, 1));
+		o_visit(0, WR(2, 3));
+	} else {
+		o_visit(2, TRY_WR(0, 1));
+	}
+}
+
+/* A crowd on the short mutex, none of whom conflict. */
+static void crowd(unsigned i)
+{
+	o_visit(2 * i, WR(i, i + 1));
+}
+
+static void looker(unsigned i)
+{
+	if (i == 0)
+		o_visit(0, WR(0, 1));
+	else
+		o_look(0);
+}
+
+/* A cancel that comes too late finds the request in use on another lock. */
+static struct rangelock elsewhere;
+
+static void wander_setup(void)
+{
+	static const struct rangelock fresh = RANGELOCK_INITIALIZER;
+
+	hold_first();
+	elsewhere = fresh;
+	explore_name(&elsewhere, sizeof(elsewhere), "elsewhere");
+	rangelock_wrlock(&elsewhere, &o_reqs[6], 0, 1);
+}
+
+static void wander(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+		o_cancel(2);
+	} else if (i == 1) {
+		o_visit(2, WR(0, 1));
+		if (rangelock_rdlock(&elsewhere, &o_reqs[2], 0, 2))
+			explore_fail("answer: the other lock");
+		rangelock_unlock(&elsewhere, &o_reqs[2]);
+	} else {
+		rangelock_unlock(&elsewhere, &o_reqs[6]);
+	}
+}
+
+static void wide_and_narrow(unsigned i)
+{
+	o_visit(2 * i, i == 0 ? WR(0, 4) : i == 1 ? RD(0, 1) : RD(3, 4));
+}
+
+#define HERE .step = o_step, .check = o_check
+
+static const struct scenario scenarios[] = {
+	{ .name = "neighbours", .threads = 2, .setup = o_setup, .run = neighbours, HERE },
+	{ .name = "rivals", .threads = 2, .setup = o_setup, .run = rivals, HERE },
+	{ .name = "rivals-spinning",
+	  .threads = 2,
+	  .processors = 3,
+	  .setup = o_setup,
+	  .run = rivals,
+	  HERE },
+	{ .name = "unlock-arrival",
+	  .threads = 2,
+	  .setup = hold_first,
+	  .run = leave_and_arrive,
+	  HERE },
+	{ .name = "unlock-arrivals",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = leave_and_arrive,
+	  HERE },
+	{ .name = "time-out-grant",
+	  .threads = 2,
+	  .setup = hold_first,
+	  .run = time_out_and_grant,
+	  HERE },
+	{ .name = "time-out-grant-reader",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = time_out_and_grant,
+	  HERE },
+	{ .name = "cancel-grant",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = cancel_and_grant,
+	  HERE },
+	{ .name = "cancel-time-out",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = cancel_and_time_out,
+	  HERE },
+	{ .name = "two-cancels", .threads = 3, .setup = hold_first, .run = two_cancels, HERE },
+	{ .name = "reader-gives-up",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = reader_gives_up,
+	  HERE },
+	{ .name = "two-tries", .threads = 2, .setup = o_setup, .run = two_tries, HERE },
+	{ .name = "tries-beside-a-holder",
+	  .threads = 2,
+	  .setup = hold_read,
+	  .run = tries_beside_a_holder,
+	  .step = o_step,
+	  .check = drop_and_check },
+	{ .name = "granted-and-gone",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = granted_and_gone,
+	  HERE },
+	{ .name = "last-one-destroys",
+	  .threads = 2,
+	  .setup = hold_first,
+	  .run = last_one_destroys,
+	  HERE },
+	{ .name = "last-out-destroys",
+	  .threads = 2,
+	  .setup = last_out_setup,
+	  .run = last_out_destroys,
+	  HERE },
+	{ .name = "hand-on",
+	  .threads = 3,
+	  .setup = hand_setup,
+	  .run = hand_on,
+	  .step = o_step,
+	  .check = hand_check },
+	{ .name = "used-again", .threads = 2, .setup = o_setup, .run = used_again, HERE },
+	{ .name = "crowd", .threads = 3, .setup = o_setup, .run = crowd, HERE },
+	{ .name = "crowd-spinning",
+	  .threads = 3,
+	  .processors = 2,
+	  .setup = o_setup,
+	  .run = crowd,
+	  HERE },
+	{ .name = "looker", .threads = 2, .setup = o_setup, .run = looker, HERE },
+	{ .name = "wander", .threads = 3, .setup = wander_setup, .run = wander, HERE },
+	{ .name = "wide-and-narrow", .threads = 3, .setup = o_setup, .run = wide_and_narrow, HERE },
+	{ .name = "wide-and-narrow-spinning",
+	  .threads = 3,
+	  .processors = 4,
+	  .setup = o_setup,
+	  .run = wide_and_narrow,
+	  HERE },
+};
+
+const struct scenario *scenario_by_hand(unsigned i)
+{
+	return i < sizeof(scenarios) / sizeof(scenarios[0]) ? &scenarios[i] : NULL;
+}
