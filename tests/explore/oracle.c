@@ -267,6 +267,11 @@ NOTES bool o_waits(unsigned req)
 	return to_req(&o_reqs[req])->state == REQ_WAITING;
 }
 
+bool o_idle(void)
+{
+	return rl_load(&to_lock(&o_lock)->word, relaxed) == WORD_IDLE;
+}
+
 /* ---- Inside ---- */
 
 static uintptr_t last_word;
@@ -315,6 +320,8 @@ static void check_engine(struct lock *lock)
 	struct census c = { .n = 0 };
 
 	check_subtree(lock->tree.root, NULL, &c);
+	if (c.n < 2)
+		explore_fail("invariant F1: one request in the engine, alone");
 	for (unsigned i = 0; i < c.n; i++) {
 		const struct req *r = c.all[i];
 		uint32_t blockers = 0;
@@ -384,7 +391,7 @@ void o_check(void)
 	judge_answers();
 	if (buried)
 		return;
-	if (rl_load(&to_lock(&o_lock)->word, relaxed) != WORD_IDLE)
+	if (!o_idle())
 		explore_fail("the end: the lock word is not idle");
 	if (rangelock_destroy(&o_lock))
 		explore_fail("the end: something is left in the lock");

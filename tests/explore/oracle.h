@@ -58,6 +58,9 @@ void o_look(unsigned unit);
 /* Does the request wait in the queue? */
 bool o_waits(unsigned req);
 
+/* Is the lock idle, as its word says? */
+bool o_idle(void);
+
 /* The lock has been destroyed, and its memory given up. */
 void o_bury(void);
 

@@ -9,6 +9,7 @@
 
 #include "base/atomic.h"
 #include "explore/oracle.h"
+#include "support/fiber.h"
 
 enum { HELD = 7 };
 
@@ -178,6 +179,41 @@ static void last_out_destroys(unsigned i)
 	o_bury();
 }
 
+/* An unlock makes the lock idle, whereupon another thread destroys it and gives its memory
+ * up, though the unlock has not returned. */
+static bool visitor_left;
+
+static void destroyed_setup(void)
+{
+	hold_first();
+	visitor_left = false;
+}
+
+NOT_FOR_TSAN static void leave(void)
+{
+	visitor_left = true;
+}
+
+NOT_FOR_TSAN static bool idle_and_left(void)
+{
+	return visitor_left && o_idle();
+}
+
+static void destroyed_behind_unlock(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit(2, TRY_WR(1, 3));
+		leave();
+	} else {
+		explore_wait(idle_and_left);
+		if (rangelock_destroy(&o_lock))
+			explore_fail("destroy: an idle lock cannot be");
+		o_bury();
+	}
+}
+
 /* A handle is handed on, and unlocked by the one who got it. */
 static _Atomic uint32_t handed;
 
@@ -338,6 +374,11 @@ static const struct scenario scenarios[] = {
 	  .threads = 2,
 	  .setup = last_out_setup,
 	  .run = last_out_destroys,
+	  HERE },
+	{ .name = "destroyed-behind-unlock",
+	  .threads = 3,
+	  .setup = destroyed_setup,
+	  .run = destroyed_behind_unlock,
 	  HERE },
 	{ .name = "hand-on",
 	  .threads = 3,

@@ -3,8 +3,8 @@
 
 A mutant is (what is wrong, file, text, what stands in its place, killer).  The
 text occurs once in the file.  The killer is the test program that is expected
-to find it, run first; the others follow if it does not.  MUTANTS run natively,
-TSAN_MUTANTS under ThreadSanitizer.
+to find it, run first; the others follow if it does not.  ORDER_MUTANTS, weakened memory
+orders, run natively, where the explorer must find them, and under ThreadSanitizer.
 """
 
 ITREE, ITREE_H = "lib/base/itree.c", "lib/base/itree.h"
@@ -146,7 +146,29 @@ MUTANTS = [
     ("the word is not returned to the last holder", WORD,
      "	struct req *sole = rl_tree_release_sole(lock);", "	struct req *sole = NULL;", "wait"),
 
+    ("the request in the word is read before the word is won", WORD,
+     "			if (!rl_cas(&lock->word, &word, locked, acquire, relaxed)) /* O1, O2, O3 */",
+     "			if ((word & WORD_FAST && ((struct req *)(word - WORD_FAST))->mode > 1) ||\n"
+     "			    !rl_cas(&lock->word, &word, locked, acquire, relaxed))", "explore"),
+    ("the lock is touched after it was given back", WORD,
+     "	if (old & WORD_CONTENDED)", "	if ((old | rl_load(&lock->word, relaxed)) & WORD_CONTENDED)",
+     "explore"),
+    ("who goes to sleep on the mutex overwrites the word", WORD,
+     "rl_cas(&lock->word, &word, WORD_LOCKED | WORD_CONTENDED, relaxed,\n				  relaxed)",
+     "(rl_store(&lock->word, WORD_LOCKED | WORD_CONTENDED, relaxed), true)", "explore"),
+    ("one who times out does not look whether it was granted", LOCK,
+     "	if (req->state == REQ_WAITING) {\n		struct req *grants", "	if (1) {\n		struct req *grants",
+     "explore"),
+    ("the park word keeps the last answer", LOCK,
+     "		rl_store(&req->park, PARK_WAITING, relaxed);\n", "", "explore"),
+    ("one who gave up can still be canceled", TREE,
+     "	if (req->state == REQ_WAITING)\n		rl_store(&req->waits_on, NULL, relaxed);\n", "", "explore"),
+
     # Waiting.
+    ("a waiter is touched after its answer", WAIT,
+     "	if (rl_exchange(park, (uint32_t)answer, release) == PARK_ASLEEP)",
+     "	if (rl_exchange(park, (uint32_t)answer, release) == PARK_ASLEEP &&\n"
+     "	    rl_load(park, relaxed) == (uint32_t)answer)", "explore"),
     ("a deadline is ignored", WAIT,
      "if (rl_wait->sleep(park, PARK_ASLEEP, abstime) == ETIMEDOUT)\n			return PARK_TIMED_OUT;",
      "rl_wait->sleep(park, PARK_ASLEEP, NULL);", "queue"),
@@ -167,7 +189,7 @@ MUTANTS = [
      "	errno = callers_errno;\n\n	switch (error) {", "\n	switch (error) {", "arguments"),
 ]
 
-TSAN_MUTANTS = [
+ORDER_MUTANTS = [
     ("cancel reads what another lock's mutex guards", LOCK,
      "if (rl_load(&req->waits_on, relaxed) != lock) /* E4: it may be in use elsewhere */",
      "if (req->state != REQ_WAITING || req->lock != lock)", "queue"),
@@ -188,6 +210,12 @@ TSAN_MUTANTS = [
     ("an answer after sleep is not acquired", WAIT,
      "			return PARK_TIMED_OUT;\n		seen = rl_load(park, acquire);",
      "			return PARK_TIMED_OUT;\n		seen = rl_load(park, relaxed);", "stress"),
+    ("an answer before sleep is not acquired", WAIT,
+     "rl_cas(park, &seen, PARK_ASLEEP, acquire, acquire))", "rl_cas(park, &seen, PARK_ASLEEP, relaxed, relaxed))",
+     "explore"),
+    ("an answer at once is not acquired", WAIT,
+     "{\n	uint32_t seen = rl_load(park, acquire);\n\n	if (seen == PARK_WAITING &&",
+     "{\n	uint32_t seen = rl_load(park, relaxed);\n\n	if (seen == PARK_WAITING &&", "explore"),
     ("an answer while spinning is not acquired", WAIT,
      "		rl_relax();\n		uint32_t seen = rl_load(park, acquire);",
      "		rl_relax();\n		uint32_t seen = rl_load(park, relaxed);", "stress"),

@@ -3,7 +3,8 @@
 """Build each mutant of mutants.py, run the tests on it, and report by TAP which
 were killed.  A survivor is a missing test.
 
-Usage: run.py SOURCE_ROOT [WORDS]     only mutants whose text contains WORDS
+Usage: run.py SOURCE_ROOT [--only PROGRAM] [WORDS]
+    only mutants whose text contains WORDS; judged by PROGRAM alone
 """
 import concurrent.futures
 import os
@@ -16,10 +17,11 @@ import tempfile
 import threading
 import time
 
-from mutants import MUTANTS, TSAN_MUTANTS
+from mutants import MUTANTS, ORDER_MUTANTS
 
 ROOT = pathlib.Path(sys.argv[1]).resolve()
-WORDS = " ".join(sys.argv[2:])
+ONLY = sys.argv[3] if sys.argv[2:3] == ["--only"] else None
+WORDS = " ".join(sys.argv[4 if ONLY else 2:])
 
 LIBRARY = ["front/absent.c", "front/life.c", "front/lock.c", "front/word.c", "base/itree.c",
            "tree/tree.c", "wait/wait.c"]
@@ -34,7 +36,18 @@ PROGRAMS = {
               + ["tools/common/args.c"],
 }
 SUPPORT = ["tests/support/actor.c", "tests/support/suite.c"]
-ARGUMENTS = {"stress": ["--engine", "tree", "--threads", "6", "--seconds", "4", "--watchdog", "3"]}
+ARGUMENTS = {"stress": ["--engine", "tree", "--threads", "6", "--seconds", "4", "--watchdog", "3"],
+             "explore": ["--budget", "8"]}
+
+# The explorer has a library of its own: compiled around the seam, with its waiting in
+# tests/explore/wait.c.  What it sees of plain accesses comes by the calls that the compiler
+# makes for ThreadSanitizer; where that itself is at work they are its own.
+EXPLORE_SEEN = [f"tests/explore/{f}.c" for f in
+                ("generated", "litmus", "oracle", "scenarios", "seeded")]
+EXPLORE_UNSEEN = [f"tests/explore/{f}.c" for f in ("machine", "memory", "search", "main")] \
+                 + ["tools/common/args.c"]
+EXPLORE_SEAM = ["tests/explore/seam.c", "tests/support/fiber.c"]
+EXPLORE_LIBRARY = [f for f in LIBRARY if f != "wait/wait.c"]
 DEFINES = ['-DRANGELOCK_VERSION_STRING="0"', '-DRANGELOCK_TEST_VERSION="0"', "-D_GNU_SOURCE"]
 LIBS = ["-lcheck_pic", "-lsubunit", "-ljansson", "-lm", "-lrt", "-pthread"]
 TIMEOUT = 40
@@ -53,9 +66,31 @@ def build_tests(work, extra):
     """The tests' own objects, shared by all mutants."""
     include = [ROOT / "include", ROOT / "lib", ROOT / "tools", ROOT / "tests"]
     support = compile_all([ROOT / s for s in SUPPORT], work / "support", include, extra)
-    return {name: compile_all([ROOT / s for s in sources], work / name, include, extra)
-                  + ([] if name == "stress" else support)
-            for name, sources in PROGRAMS.items()}
+    tests = {name: compile_all([ROOT / s for s in sources], work / name, include, extra)
+                   + ([] if name == "stress" else support)
+             for name, sources in PROGRAMS.items()}
+    tests["explore"] = [
+        *compile_all([ROOT / s for s in EXPLORE_SEEN], work / "seen", include, seen_flags(extra)),
+        *compile_all([ROOT / s for s in EXPLORE_SEAM], work / "seam", include,
+                     [*seam_flags(extra), *extra]),
+        *compile_all([ROOT / s for s in EXPLORE_UNSEEN], work / "unseen", include,
+                     seam_flags(extra))]
+    return tests
+
+
+def seam_flags(extra):
+    return ['-DRL_ATOMIC_HEADER="explore/seam.h"', "-O2",
+            "-DEXPLORE_TSAN" if extra else "-DEXPLORE_OWN_RUNTIME"]
+
+
+def seen_flags(extra):
+    return [*seam_flags(extra), "-fsanitize=thread"]
+
+
+def build_explore_library(folder, extra):
+    include = [ROOT / "include", folder / "lib", ROOT / "tests", ROOT / "tools"]
+    sources = [folder / "lib" / s for s in EXPLORE_LIBRARY] + [ROOT / "tests/explore/wait.c"]
+    return compile_all(sources, folder / "explored", include, seen_flags(extra))
 
 
 def kill_session(session):
@@ -72,7 +107,9 @@ def kill_session(session):
 def run_program(path, arguments):
     """How the program failed, as soon as that is known; None if it passed."""
     env = dict(os.environ, CK_FORK="yes", CK_TIMEOUT_MULTIPLIER="0.1",
-               RANGELOCK_TEST_DIVISOR="20", TSAN_OPTIONS="halt_on_error=1")
+               RANGELOCK_TEST_DIVISOR="20",
+               # The explorer goes on, to say how the race came about.
+               TSAN_OPTIONS=f"halt_on_error={int(path.name != 'explore')}")
     process = subprocess.Popen(["setarch", "-R", str(path), *arguments], env=env, text=True,
                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.DEVNULL, start_new_session=True)
@@ -81,7 +118,7 @@ def run_program(path, arguments):
     try:
         for line in process.stdout:
             if line.startswith("not ok"):
-                return line.split(":")[2]
+                return (line.split(":")[2:] or [line.partition(" - ")[2].strip()])[0]
         return f"exit {process.returncode}" if process.wait() else None
     finally:
         watchdog.cancel()
@@ -94,7 +131,7 @@ def try_mutant(mutant, work, tests, extra):
     """(killed, by whom) of one mutant; None as mutant is the library as it is."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=work))
     shutil.copytree(ROOT / "lib", folder / "lib")
-    order = list(PROGRAMS)
+    order = [ONLY] if ONLY else [*PROGRAMS, "explore"]
     if mutant:
         _, file, old, new, killer = mutant
         path = folder / file
@@ -110,8 +147,9 @@ def try_mutant(mutant, work, tests, extra):
         return False, "it does not compile"
     for name in order:
         program = folder / name
-        subprocess.run(["cc", *extra, *map(str, tests[name] + library), "-o", str(program), *LIBS],
-                       check=True)
+        objects = tests[name] + (build_explore_library(folder, extra) if name == "explore"
+                                 else library)
+        subprocess.run(["cc", *extra, *map(str, objects), "-o", str(program), *LIBS], check=True)
         how = run_program(program, ARGUMENTS.get(name, []))
         if how:
             shutil.rmtree(folder)
@@ -123,8 +161,8 @@ def try_mutant(mutant, work, tests, extra):
 def main():
     count = failed = 0
     with tempfile.TemporaryDirectory() as temporary:
-        for kind, mutants, extra in (("", MUTANTS, []),
-                                     ("tsan: ", TSAN_MUTANTS, ["-fsanitize=thread"])):
+        for kind, mutants, extra in (("", MUTANTS + ORDER_MUTANTS, []),
+                                     ("tsan: ", ORDER_MUTANTS, ["-fsanitize=thread"])):
             mutants = [m for m in mutants if WORDS in m[0]]
             work = pathlib.Path(temporary) / (kind.strip(": ") or "native")
             tests = build_tests(work, extra)
