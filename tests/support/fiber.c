@@ -32,6 +32,11 @@
 #ifdef TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
 
 enum { STACK_SIZE = 256 * 1024, GUARD = 4096 };
 
@@ -171,6 +176,9 @@ void fiber_create(struct fiber *f)
 	f->ended = true;
 #ifdef TSAN
 	f->sanitizer = __tsan_create_fiber(0);
+#endif
+#ifdef VALGRIND_STACK_REGISTER /* else it takes a switch for a deep call */
+	VALGRIND_STACK_REGISTER((char *)f->stack + GUARD, (char *)f->stack + GUARD + STACK_SIZE);
 #endif
 }
 
