@@ -103,7 +103,9 @@ static void note_call(const struct actor *a, const struct operation *op, int res
 
 	if (!log_file)
 		return;
-	note("  actor %d: ", number(a));
+	note("  ");
+	if (a != &world.visitor)
+		note("actor %d: ", number(a));
 	if (op->kind == LOCK)
 		note("%s %c [%s, %s)%s", ways[op->way].names[op->range.mode], lock_name(op->lock),
 		     point_name(op->range.start, start), point_name(op->range.end, end),
@@ -182,11 +184,12 @@ static uint64_t point(unsigned i)
 
 static struct operation decode(const uint8_t b[OPERATION_BYTES])
 {
+	/* 0 is harmless, which helps to shrink. */
 	static const enum kind kinds[32] = {
-		LOCK,	LOCK,	LOCK,	LOCK,	LOCK,	 LOCK,	   LOCK,     LOCK,
-		LOCK,	LOCK,	LOCK,	LOCK,	LOCK,	 LOCK,	   LOCK,     LOCK,
-		UNLOCK, UNLOCK, UNLOCK, UNLOCK, UNLOCK,	 UNLOCK,   CANCEL,   CANCEL,
-		GO_ON,	GO_ON,	WALK,	NULLS,	DESTROY, DEADLINE, DEADLINE, DEADLINE,
+		WALK,	LOCK,	LOCK,	LOCK,	  LOCK,	    LOCK,     LOCK,    LOCK,
+		LOCK,	LOCK,	LOCK,	LOCK,	  LOCK,	    LOCK,     LOCK,    LOCK,
+		LOCK,	UNLOCK, UNLOCK, UNLOCK,	  UNLOCK,   UNLOCK,   UNLOCK,  CANCEL,
+		CANCEL, GO_ON,	GO_ON,	DEADLINE, DEADLINE, DEADLINE, DESTROY, NULLS,
 	};
 	static const int which_way[16] = { 0, 0, 0, 0, 1, 1, 1, 2, 2, 3, 3, 3, 3, 4, 5, 6 };
 
@@ -231,15 +234,17 @@ static bool sleeps(const struct actor *a)
 	return a->sleeps_on;
 }
 
-/* The actor that is meant: if manners matter, the first from there on of whom
+/* The actor that is meant: unless it is rude, the first from there on of whom
  * this is true, or NULL. */
-static struct actor *pick(const struct operation *op, bool (*is_right)(const struct actor *))
+static struct actor *pick(struct operation *op, bool (*is_right)(const struct actor *))
 {
 	for (int i = 0; i < ACTORS; i++) {
 		struct actor *a = &world.actors[(op->actor + i) % ACTORS];
 
-		if (op->rude || is_right(a))
+		if (op->rude || is_right(a)) {
+			op->actor = number(a);
 			return a;
+		}
 	}
 	return NULL;
 }
@@ -479,7 +484,9 @@ static bool finish(void)
 	return let_all_return();
 }
 
-const char *differential_run(const uint8_t *bytes, size_t n, enum model_fault fault, FILE *log)
+/* plain: where to note down which actors were picked, or NULL. */
+static const char *run(const uint8_t *bytes, size_t n, enum model_fault fault, FILE *log,
+		       uint8_t *plain)
 {
 	const struct wait_ops *ops = rl_wait;
 	bool same = true;
@@ -490,8 +497,20 @@ const char *differential_run(const uint8_t *bytes, size_t n, enum model_fault fa
 	for (size_t i = 0; same && i + OPERATION_BYTES <= n; i += OPERATION_BYTES) {
 		struct operation op = decode(&bytes[i]);
 		same = step(&op);
+		if (plain)
+			plain[i + 1] = (uint8_t)(plain[i + 1] / 8 * 8 + op.actor);
 	}
 	same = same && finish();
 	rl_wait = ops;
 	return same ? NULL : difference;
+}
+
+const char *differential_run(const uint8_t *bytes, size_t n, enum model_fault fault, FILE *log)
+{
+	return run(bytes, n, fault, log, NULL);
+}
+
+void differential_name_actors(uint8_t *bytes, size_t n, enum model_fault fault)
+{
+	run(bytes, n, fault, NULL, bytes);
 }

@@ -25,6 +25,10 @@ enum { OPERATION_BYTES = 4 }; /* bytes beyond the last whole operation are ignor
  * the next run.  What happens is told to log, if there is one. */
 const char *differential_run(const uint8_t *bytes, size_t n, enum model_fault fault, FILE *log);
 
+/* Let each operation name the actor whom it turned out to be about, so that it is
+ * about the same when other operations are taken away. */
+void differential_name_actors(uint8_t *bytes, size_t n, enum model_fault fault);
+
 /* Make a sequence with a difference as small as can be; its new length. */
 size_t differential_shrink(uint8_t *bytes, size_t n, enum model_fault fault);
 

@@ -6,60 +6,59 @@
 
 #include "model/differential.h"
 
-static bool remove_some(uint8_t *bytes, size_t *n, size_t chunk, enum model_fault fault)
+/* Take away what is not needed, in pieces of this many bytes. */
+static size_t remove_pieces(uint8_t *bytes, size_t n, size_t piece, enum model_fault fault)
 {
-	uint8_t *shorter = malloc(*n + 1);
-	bool removed = false;
+	uint8_t *shorter = malloc(n);
 
-	for (size_t at = 0; at + chunk <= *n;) {
+	for (size_t at = 0; at + piece <= n;) {
 		memcpy(shorter, bytes, at);
-		memcpy(shorter + at, bytes + at + chunk, *n - at - chunk);
-		if (differential_run(shorter, *n - chunk, fault, NULL)) {
-			*n -= chunk;
-			memcpy(bytes, shorter, *n);
-			removed = true;
+		memcpy(shorter + at, bytes + at + piece, n - at - piece);
+		if (differential_run(shorter, n - piece, fault, NULL)) {
+			n -= piece;
+			memcpy(bytes, shorter, n);
 		} else {
 			at += OPERATION_BYTES;
 		}
 	}
 	free(shorter);
-	return removed;
+	return n;
 }
 
-static bool simplify_some(uint8_t *bytes, size_t n, enum model_fault fault)
+/* Whether this byte can be that one instead. */
+static bool replace(uint8_t *bytes, size_t n, size_t i, uint8_t simpler, enum model_fault fault)
 {
-	bool simplified = false;
+	uint8_t old = bytes[i];
 
-	for (size_t i = 0; i < n; i++) {
-		const uint8_t old = bytes[i];
-		const uint8_t simpler[] = { 0, old % 32, old / 2, (uint8_t)(old - 1) };
+	bytes[i] = simpler;
+	if (simpler < old && differential_run(bytes, n, fault, NULL))
+		return true;
+	bytes[i] = old;
+	return false;
+}
 
-		for (size_t k = 0; k < sizeof(simpler) && bytes[i] == old; k++) {
-			if (simpler[k] >= old)
-				continue;
-			bytes[i] = simpler[k];
-			if (!differential_run(bytes, n, fault, NULL))
-				bytes[i] = old;
-		}
-		simplified = simplified || bytes[i] != old;
-	}
-	return simplified;
+static void simplify_bytes(uint8_t *bytes, size_t n, enum model_fault fault)
+{
+	for (size_t i = 0; i < n; i++)
+		while (replace(bytes, n, i, 0, fault) ||
+		       replace(bytes, n, i, bytes[i] % 32, fault) ||
+		       replace(bytes, n, i, bytes[i] / 2, fault) ||
+		       replace(bytes, n, i, (uint8_t)(bytes[i] - 1), fault))
+			;
 }
 
 size_t differential_shrink(uint8_t *bytes, size_t n, enum model_fault fault)
 {
-	bool smaller;
+	size_t before;
 
 	n -= n % OPERATION_BYTES;
 	do {
-		smaller = false;
-		for (size_t chunk = n / 2; chunk; chunk /= 2) {
-			chunk -= chunk % OPERATION_BYTES;
-			if (chunk && remove_some(bytes, &n, chunk, fault))
-				smaller = true;
-		}
-		smaller = simplify_some(bytes, n, fault) || smaller;
-	} while (smaller);
+		before = n;
+		differential_name_actors(bytes, n, fault);
+		for (size_t half = n / OPERATION_BYTES / 2; half > 0; half /= 2)
+			n = remove_pieces(bytes, n, half * OPERATION_BYTES, fault);
+		simplify_bytes(bytes, n, fault);
+	} while (n < before);
 	return n;
 }
 
