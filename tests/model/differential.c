@@ -62,7 +62,7 @@ static const char *point_name(uint64_t point, char text[24])
 
 static int number(const struct actor *a)
 {
-	return (int)(a - world.actors);
+	return a == &world.visitor ? ACTORS : (int)(a - world.actors);
 }
 
 static char lock_name(int lock)
@@ -115,7 +115,9 @@ static void note_call(const struct actor *a, const struct operation *op, int res
 	note(result == MODEL_WAITS ? " %s\n" : " -> %s\n", result_name(result));
 }
 
-/* The same, compared with what the model says; a itself makes it if it can. */
+/* ---- What calls give, and when ---- */
+
+/* A call, compared with what the model says; a itself makes it if it can. */
 static bool compare_call(struct actor *a, const struct operation *op, int expected)
 {
 	struct actor *by = a->sleeps_on ? &world.visitor : a;
@@ -260,9 +262,9 @@ static bool do_lock(struct operation *op)
 	if (in_queue(a))
 		op->lock = a->lock;
 	a->lock = op->lock;
-	return compare_call(
-	    a, op,
-	    model_lock(&world.models[op->lock], number(a), &op->range, ways[op->way].patience));
+	int expected =
+	    model_lock(&world.models[op->lock], number(a), &op->range, ways[op->way].patience);
+	return compare_call(a, op, expected);
 }
 
 static bool do_unlock(struct operation *op)
@@ -301,10 +303,7 @@ static bool do_wake(struct operation *op)
 
 	if (!a || !a->sleeps_on)
 		return true;
-	note("  actor %d: %s\n", number(a),
-	     deadline		  ? "its deadline passes"
-	     : a->owed == NOTHING ? "wakes up for nothing"
-				  : "wakes up");
+	note("  actor %d: %s\n", number(a), deadline ? "its deadline passes" : "wakes up");
 	if (deadline && a->owed == NOTHING) {
 		model_deadline(&world.models[a->lock], number(a));
 		take_answers(&world.models[a->lock]);
@@ -322,11 +321,11 @@ static bool do_destroy(struct operation *op)
 static bool do_look(struct operation *op)
 {
 	const struct model *m = &world.models[op->lock];
+	int expected = op->stop < m->n ? STOP : 0;
 
-	return compare_call(&world.visitor, op,
-			    op->kind == NULLS || m->destroyed ? EINVAL
-			    : op->stop < m->n		      ? STOP
-							      : 0);
+	if (op->kind == NULLS || m->destroyed)
+		expected = EINVAL;
+	return compare_call(&world.visitor, op, expected);
 }
 
 static bool operate(struct operation *op)

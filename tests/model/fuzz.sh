@@ -2,6 +2,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Sequences of calls that fuzzers found: replayed, and looked for anew.
 # Usage: fuzz.sh SOURCE_ROOT REPLAY [FUZZER]     FUZZER: built with libFuzzer
+#
+# The corpus, anew, where what the bytes mean has changed:
+#	fuzz-model -max_total_time=60 -max_len=1024 WORK
+#	for length in 32 64 128 1024; do
+#		fuzz-model -set_cover_merge=1 -use_counters=0 -max_len=$length NEW.$length WORK
+#	done
 . "$1/tests/support/tap.sh"
 corpus=$1/tests/model/corpus
 replay=$2

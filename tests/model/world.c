@@ -92,21 +92,29 @@ static int stop_walk(const struct rangelock_info *info, void *left)
 	return --*(int *)left < 0 ? STOP : 0;
 }
 
-/* EINVAL if that is what all of them said. */
+/* EINVAL if all of them refuse. */
 static int call_with_nulls(struct rangelock *lock, struct rangelock_req *req, struct operation *op)
 {
+	uint64_t start = op->range.start, end = op->range.end;
+	const int results[] = {
+		rangelock_unlock(NULL, req),
+		rangelock_unlock(lock, NULL),
+		rangelock_cancel(NULL, req),
+		rangelock_cancel(lock, NULL),
+		rangelock_destroy(NULL),
+		rangelock_init(NULL, NULL),
+		rangelock_walk(NULL, stop_walk, op),
+		rangelock_walk(lock, NULL, NULL),
+		rangelock_is_locked(NULL, start, end, RANGELOCK_READ) ? 0 : EINVAL,
+		rangelock_is_locked(lock, start, end, (enum rangelock_mode)2) ? 0 : EINVAL,
+	};
 	bool refused = true;
 
+	for (size_t i = 0; i < sizeof(results) / sizeof(*results); i++)
+		refused = refused && results[i] == EINVAL;
 	for (op->way = 0; op->way < WAYS; op->way++)
 		refused = refused && call_lock(NULL, req, op) == EINVAL &&
 			  call_lock(lock, NULL, op) == EINVAL;
-	refused = refused && rangelock_unlock(NULL, req) == EINVAL &&
-		  rangelock_unlock(lock, NULL) == EINVAL && rangelock_cancel(NULL, req) == EINVAL &&
-		  rangelock_cancel(lock, NULL) == EINVAL && rangelock_destroy(NULL) == EINVAL &&
-		  rangelock_init(NULL, NULL) == EINVAL &&
-		  rangelock_walk(NULL, stop_walk, op) == EINVAL &&
-		  rangelock_walk(lock, NULL, NULL) == EINVAL &&
-		  !rangelock_is_locked(NULL, op->range.start, op->range.end, RANGELOCK_READ);
 	return refused ? EINVAL : 0;
 }
 
