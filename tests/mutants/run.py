@@ -32,10 +32,12 @@ PROGRAMS = {
     "observe": ["tests/unit/test_observe.c"],
     "wait": ["tests/unit/test_wait.c"],
     "queue": ["tests/unit/test_queue.c"],
+    "model": ["tests/model/test_model.c", "tests/model/differential.c", "tests/model/model.c",
+              "tests/model/shrink.c", "tests/model/world.c"],
     "stress": [str(p.relative_to(ROOT)) for p in sorted((ROOT / "tools/stress").glob("*.c"))]
               + ["tools/common/args.c"],
 }
-SUPPORT = ["tests/support/actor.c", "tests/support/suite.c"]
+SUPPORT = ["tests/support/actor.c", "tests/support/fiber.c", "tests/support/suite.c"]
 ARGUMENTS = {"stress": ["--engine", "tree", "--threads", "6", "--seconds", "4", "--watchdog", "3"],
              "explore": ["--budget", "8"]}
 

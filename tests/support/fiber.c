@@ -34,6 +34,11 @@
 void AnnotateIgnoreReadsBegin(const char *file, int line);
 void AnnotateIgnoreReadsEnd(const char *file, int line);
 #endif
+#if defined(__has_include)
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#endif
+#endif
 
 enum { STACK_SIZE = 256 * 1024, GUARD = 4096 };
 
@@ -173,6 +178,9 @@ void fiber_create(struct fiber *f)
 	f->ended = true;
 #ifdef TSAN
 	f->sanitizer = __tsan_create_fiber(0);
+#endif
+#ifdef VALGRIND_STACK_REGISTER /* else it takes a switch for a deep call */
+	VALGRIND_STACK_REGISTER((char *)f->stack + GUARD, (char *)f->stack + GUARD + STACK_SIZE);
 #endif
 }
 
