@@ -48,6 +48,7 @@ struct options {
 
 struct outcome {
 	uint64_t operations, violations, calls[N_CALLS];
+	uint64_t judged, max_bypass; /* by the histories */
 };
 
 static const int64_t ROUND = NS_PER_S / 4;
@@ -81,14 +82,18 @@ static json_t *as_json(const struct options *opt, const struct outcome *outcome)
 	for (int c = 0; c < N_CALLS; c++)
 		json_object_set_new(calls, call_names[c],
 				    json_integer((json_int_t)outcome->calls[c]));
-	return json_pack("{s:I, s:s, s:i, s:I, s:I, s:o}", "seed", (json_int_t)opt->seed, "engine",
-			 opt->engine_name, "threads", (int)opt->threads, "operations",
+	return json_pack("{s:I, s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "seed", (json_int_t)opt->seed,
+			 "engine", opt->engine_name, "threads", (int)opt->threads, "operations",
 			 (json_int_t)outcome->operations, "violations",
-			 (json_int_t)outcome->violations, "calls", calls);
+			 (json_int_t)outcome->violations, "judged", (json_int_t)outcome->judged,
+			 "max_bypass", (json_int_t)outcome->max_bypass, "calls", calls);
 }
 
 static void add_up(const struct run *run, struct outcome *outcome)
 {
+	outcome->judged += run->verdict.judged;
+	if (run->verdict.max_bypass > outcome->max_bypass)
+		outcome->max_bypass = run->verdict.max_bypass;
 	for (int c = 0; c < N_CALLS; c++) {
 		uint64_t n = run->calls[c];
 
@@ -187,7 +192,6 @@ static bool all_rest(const struct run *run)
 static void play_round(struct run *run, struct options *opt, struct outcome *outcome,
 		       struct rng *rng, int64_t end)
 {
-	atomic_store(&run->pause, false);
 	while (!atomic_load(&run->pause) || !all_rest(run)) {
 		helper_step(run, rng);
 		if (rng_one_in(rng, 4))
@@ -199,20 +203,15 @@ static void play_round(struct run *run, struct options *opt, struct outcome *out
 	}
 }
 
-/* All threads rest: the lock must be empty, and can be made anew. */
+/* All threads rest: judge the round.  The lock must be empty, and can be made anew. */
 static void drain(struct run *run)
 {
 	struct oracle *o = &run->oracle;
-	uint64_t canceled = 0;
 
-	for (unsigned i = 0; i < run->n_workers; i++)
-		canceled += run->workers[i].canceled;
-	if (canceled != run->cancels)
-		violation(o,
-			  "cancel: %" PRIu64 " calls of cancel answered 0, and %" PRIu64
-			  " lock calls answered ECANCELED",
-			  run->cancels, canceled);
-
+	history_judge(&run->history, &run->verdict);
+	atomic_fetch_add(&run->helper_steps, 1);
+	if (*run->verdict.fault)
+		violation(o, "%s", run->verdict.fault);
 	if (run->n_workers > 1 && run->calls[CALL_CANCEL] > 100000 && !run->cancels)
 		violation(o, "cancel: not one of %" PRIu64 " calls found anybody waiting",
 			  run->calls[CALL_CANCEL]);
@@ -236,6 +235,8 @@ static void make_lock(struct run *run)
 /* Let the workers go on, into the next round or home. */
 static void release_workers(struct run *run)
 {
+	history_clear(&run->history);
+	atomic_store(&run->pause, false);
 	for (unsigned i = 0; i < run->n_workers; i++)
 		atomic_store(&run->workers[i].resting, false);
 	pthread_barrier_wait(&run->round);
@@ -244,9 +245,8 @@ static void release_workers(struct run *run)
 static void start_workers(struct run *run, const struct options *opt)
 {
 	run->n_workers = opt->threads;
-	run->oracle.n_claims = opt->threads * PER_THREAD;
 	run->workers = aligned_alloc(64, opt->threads * sizeof(*run->workers));
-	if (!run->workers)
+	if (!run->workers || !history_init(&run->history, opt->threads, run->subject->fifo))
 		bad_option("--threads", "out of memory");
 	memset(run->workers, 0, opt->threads * sizeof(*run->workers));
 	pthread_barrier_init(&run->round, NULL, opt->threads + 1);
@@ -301,6 +301,7 @@ static void stress(const struct subject *subject, struct options *opt, struct ou
 		pthread_join(run->workers[i].thread, NULL);
 	add_up(run, outcome);
 	pthread_barrier_destroy(&run->round);
+	history_free(&run->history);
 	free(run->workers);
 	free(run);
 }
