@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "common/random.h"
 #include "stress/history.h"
 #include "support/suite.h"
 
@@ -103,6 +104,13 @@ START_TEST(conflicting_requests_are_not_held_together)
 		 "unlocked by thread 0 from 1.001 to 5.000",
 		 "thread 1: wrlock [3, 8) called at 0.005 us, answered 0 at 1.000");
 
+	/* Granted together, the one for no time at all. */
+	for (unsigned who = 0; who < 2; who++) {
+		hold(who, W, 0, 4, 0, 500, 600, 610);
+		hold(1 - who, W, 0, 4, 0, 500, 500, 510);
+		is_right();
+	}
+
 	/* A reader that is held for no time at all, within a writer's hold. */
 	hold(0, W, 0, 4, 0, 10, 1000, 1010);
 	hold(2, R, 3, 4, 5, 500, 500, 510);
@@ -185,6 +193,10 @@ START_TEST(a_time_out_comes_at_its_time_and_for_a_reason)
 	is_right();
 	try_beside(CALL_TIMEDWRLOCK, ETIMEDOUT, 2000, 3010, 3000, 1000, 2999);
 	IS_WRONG("false conflict: nothing was in the way from 2.000 us", "thread 1");
+	try_beside(CALL_TIMEDWRLOCK, ETIMEDOUT, 2000, 3010, 3000, 2100, 3000);
+	is_right();
+	try_beside(CALL_TIMEDWRLOCK, ETIMEDOUT, 2000, 3010, 3000, 2100, 2999);
+	IS_WRONG("false conflict:", "thread 1");
 	/* Where locks poll, their last look may be before the deadline. */
 	h.fifo = false;
 	try_beside(CALL_TIMEDWRLOCK, ETIMEDOUT, 2000, 3010, 3000, 1000, 2000);
@@ -245,7 +257,16 @@ START_TEST(nobody_overtakes_one_who_was_seen_waiting)
 	overtake(301, 3999, 4000, 0);
 	IS_WRONG("fifo:", "thread 1: rdlock [2, 9) called at 0.100 us", "seen in the lock at 0.300",
 		 "thread 2: wrlock [8, 9) called at 0.301 us, answered 0 at 3.999");
+	overtake(301, 301, 4000, 0); /* at once */
+	IS_WRONG("fifo:");
+	overtake(301, 3999, 4000, 0); /* seen once more: the first time counts */
+	see(2, 1, 310, 320, 7);
+	IS_WRONG("fifo:");
 	overtake(301, 4000, 4000, 0); /* at the same time, for no time */
+	is_right();
+	overtake(301, 3999, 4000, 0); /* neighbours */
+	h.logs[2].lives[0].start = 9;
+	h.logs[2].lives[0].end = 10;
 	is_right();
 	overtake(301, 3999, 4000, ECANCELED); /* the first may have left before */
 	cancel(1, 0, 3500, 3600);
@@ -272,26 +293,40 @@ START_TEST(a_walk_counts_only_if_it_fell_into_the_call)
 }
 END_TEST
 
+/* Thread 1 and thread 2, shown by one walk with these arrivals. */
+static void show_both(uint64_t arrival, uint64_t other_arrival, int64_t returned,
+		      int64_t other_returned)
+{
+	hold(0, W, 0, 4, 0, 10, 3000, 3010);
+	hold(1, W, 2, 4, 100, returned, 5000, 5010);
+	hold(2, R, 3, 4, 100, other_returned, other_returned, 3610);
+	see(1, 1, 200, 300, arrival);
+	see(1, 2, 200, 300, other_arrival);
+}
+
 START_TEST(those_shown_together_are_granted_in_order)
 {
-	for (int reversed = 0; reversed < 2; reversed++) {
-		hold(0, W, 0, 4, 0, 10, 3000, 3010);
-		hold(1, W, 2, 4, 100, 4000, 5000, 5010);
-		hold(2, R, 3, 4, 100, 3500, 3600, 3610);
-		see(1, 1, 200, 300, 7 + 2 * (unsigned)reversed);
-		see(1, 2, 200, 300, 8);
-		if (reversed)
-			is_right();
-		else
-			IS_WRONG("fifo:", "arrival 8", "(7)", "thread 1: wrlock",
-				 "thread 2: rdlock");
+	show_both(9, 8, 4000, 3500);
+	is_right();
+	show_both(7, 8, 4000, 3500);
+	IS_WRONG("fifo:", "arrival 8", "(7)", "thread 1: wrlock", "thread 2: rdlock");
+	show_both(7, 8, 4000, 300); /* when the walk had just ended */
+	IS_WRONG("fifo:");
+	show_both(7, 8, 4000, 4000); /* at the same time, for no time */
+	is_right();
+
+	/* One of them gave up; numbers of two pictures do not compare; not FIFO. */
+	for (unsigned who = 1; who <= 2; who++) {
+		show_both(7, 8, 4000, 3500);
+		h.logs[who].lives[0].result = ECANCELED;
+		cancel(who, 0, 3500, 3500);
+		is_right();
 	}
-	/* Numbers of two pictures do not compare. */
-	hold(0, W, 0, 4, 0, 10, 3000, 3010);
-	hold(1, W, 2, 4, 100, 4000, 5000, 5010);
-	hold(2, R, 3, 4, 100, 3500, 3600, 3610);
-	see(1, 1, 200, 300, 7);
-	see(2, 2, 310, 320, 8);
+	show_both(7, 8, 4000, 3500);
+	h.sightings.all[1].picture = 2;
+	is_right();
+	h.fifo = false;
+	show_both(7, 8, 4000, 3500);
 	is_right();
 }
 END_TEST
@@ -340,10 +375,13 @@ START_TEST(a_grant_is_not_late)
 	hold(2, W, 4, 8, 4 * S, 6 * S, 6 * S, 6 * S);
 	IS_WRONG("late grant:", "thread 1");
 	grant_late(5 * S, 8 * S);
-	hold(2, W, 3, 8, 4 * S, 9 * S, 9 * S, 9 * S);
+	hold(2, W, 3, 8, 4 * S, 8 * S, 8 * S, 9 * S);
+	is_right();
+	grant_late(5 * S, 8 * S);
+	hold(2, W, 3, 8, 4 * S, 8 * S + 1, 8 * S + 1, 9 * S);
 	IS_WRONG("late grant:", "thread 1");
 	grant_late(5 * S, 8 * S);
-	call(2, 0, CALL_TIMEDWRLOCK, 3, 8, 4 * S, 8 * S, ETIMEDOUT);
+	call(2, 0, CALL_TIMEDWRLOCK, 3, 8, 4 * S, 8 * S + 1, ETIMEDOUT);
 	is_right();
 	grant_late(5 * S, 8 * S);
 	call(2, 0, CALL_TIMEDWRLOCK, 3, 8, 4 * S, 8 * S, ETIMEDOUT);
@@ -362,6 +400,50 @@ START_TEST(a_hole_in_the_middle_of_a_wait_is_found)
 			IS_WRONG("late grant:", "thread 1: wrlock");
 		else
 			is_right();
+	}
+}
+END_TEST
+
+START_TEST(one_who_left_early_takes_no_excuse_away)
+{
+	hold(0, R, 0, 4, 0, 10, 3 * S, 3 * S);
+	hold(2, R, 0, 4, 20, 30, 40, 50);
+	hold(1, W, 0, 4, 100, 5 * S, 5 * S, 5 * S);
+	is_right();
+}
+END_TEST
+
+/* Two of four threads meet, among calls that are nothing to them, at any time. */
+START_TEST(lives_are_judged_in_order)
+{
+	struct rng rng = rng_make(test_seed(), 0);
+
+	for (unsigned round = 0; round < 1000; round++) {
+		unsigned a = (unsigned)rng_below(&rng, 4),
+			 b = (a + 1 + (unsigned)rng_below(&rng, 3)) % 4;
+		int64_t when = 1000 + (int64_t)rng_below(&rng, 1000);
+
+		for (unsigned who = 0; who < 5; who++) {
+			int64_t t = (int64_t)rng_below(&rng, 500);
+			bool met = false;
+
+			while (t < 4000) {
+				int64_t hold_for = (int64_t)rng_below(&rng, 100);
+
+				if ((who == a || who == b) && !met && t >= when) {
+					t = when + 500 + (who == b ? 100 : 0);
+					hold(who, W, 9, 10, t, t, t + 101, t + 101);
+					t += 101;
+					met = true;
+				} else {
+					hold(who, W, who, who + 1, t, t, t + hold_for,
+					     t + hold_for);
+					t += hold_for;
+				}
+				t += 1 + (int64_t)rng_below(&rng, 100);
+			}
+		}
+		IS_WRONG("exclusion:", "[9, 10)");
 	}
 }
 END_TEST
@@ -418,6 +500,8 @@ int main(void)
 	tcase_add_test(tc, the_bypass_is_counted_and_bounded);
 	tcase_add_test(tc, a_grant_is_not_late);
 	tcase_add_test(tc, a_hole_in_the_middle_of_a_wait_is_found);
+	tcase_add_test(tc, one_who_left_early_takes_no_excuse_away);
+	tcase_add_test(tc, lives_are_judged_in_order);
 	tcase_add_test(tc, each_cancel_ends_one_call);
 	tcase_add_test(tc, cancels_and_cancelled_calls_are_as_many);
 	suite_add_tcase(suite, tc);

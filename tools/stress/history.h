@@ -103,6 +103,14 @@ bool history_init(struct history *, unsigned n, bool fifo);
 void history_clear(struct history *);
 void history_free(struct history *);
 
+/* All lives, in the order of their calls or of their returns; how many. */
+size_t history_sort(struct history *, bool by_return, struct life **order);
+
+/* Give each sighting to the lock call within which the whole walk fell, if there
+ * is one: then it shows that call's request and no other.  Fills `sighted`, in
+ * the order of `seen`; with how many. */
+size_t history_attribute(struct history *);
+
 /* Judge a round, all of whose requests are idle again.  Adds to the verdict. */
 void history_judge(struct history *, struct verdict *);
 
