@@ -2,8 +2,9 @@
 /*
  * rangelock-stress: every call of the API at random against an exact oracle.
  *
- * A run is cut into short rounds.  Between two rounds all threads rest, and
- * the lock must be empty; it is then destroyed and made anew.
+ * A run is cut into short rounds.  Between two rounds all threads rest; the
+ * history of the round is judged, and the lock must be empty.  It is then
+ * destroyed and made anew.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,7 +23,11 @@
 
 static const char usage[] =
     "Usage: rangelock-stress [OPTION]...\n"
-    "Call a range lock at random from many threads, and judge it by an exact oracle.\n"
+    "Call a range lock at random from many threads, and judge it by an exact oracle:\n"
+    "while it runs by what its holders see, and four times a second by the history of\n"
+    "all calls: exclusion, FIFO or bounded bypass, no false conflict, exact try, time-\n"
+    "out and cancel, no late grant.  A thread that hangs is reported with the lock's\n"
+    "contents.  Takes some 25 MB, or 90 with 256 threads.\n"
     "\n"
     "  --engine NAME    tree, list, sharded, all (those that this version has), or\n"
     "                   busted: a lock that is wrong on purpose, to show that faults\n"
@@ -31,7 +36,10 @@ static const char usage[] =
     "  --seconds S      how long, for each engine (default: 10)\n"
     "  --seed N         of the random choices (default: a fresh one; it is printed)\n"
     "  --watchdog S     a thread that makes no step for so long has hung (default: 10)\n"
-    "  --json FILE      write the result there as JSON; \"-\" is standard output\n"
+    "  --json FILE      write the result there as JSON; \"-\" is standard output:\n"
+    "                   max_bypass is how many later ones overtook a waiting request,\n"
+    "                   at most; judged counts the lock calls that histories judged,\n"
+    "                   idle how often a thread made none in one of the rounds\n"
     "  --help           this text\n"
     "\n"
     "Exit status: 0 nothing was violated; 1 a violation, which is reported; 2 a bad\n"
@@ -48,7 +56,7 @@ struct options {
 
 struct outcome {
 	uint64_t operations, violations, calls[N_CALLS];
-	uint64_t judged, max_bypass; /* by the histories */
+	uint64_t judged, max_bypass, rounds, idle; /* by the histories */
 };
 
 static const int64_t ROUND = NS_PER_S / 4;
@@ -82,16 +90,20 @@ static json_t *as_json(const struct options *opt, const struct outcome *outcome)
 	for (int c = 0; c < N_CALLS; c++)
 		json_object_set_new(calls, call_names[c],
 				    json_integer((json_int_t)outcome->calls[c]));
-	return json_pack("{s:I, s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "seed", (json_int_t)opt->seed,
-			 "engine", opt->engine_name, "threads", (int)opt->threads, "operations",
-			 (json_int_t)outcome->operations, "violations",
-			 (json_int_t)outcome->violations, "judged", (json_int_t)outcome->judged,
-			 "max_bypass", (json_int_t)outcome->max_bypass, "calls", calls);
+	return json_pack("{s:I, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "seed",
+			 (json_int_t)opt->seed, "engine", opt->engine_name, "threads",
+			 (int)opt->threads, "operations", (json_int_t)outcome->operations,
+			 "violations", (json_int_t)outcome->violations, "judged",
+			 (json_int_t)outcome->judged, "max_bypass", (json_int_t)outcome->max_bypass,
+			 "rounds", (json_int_t)outcome->rounds, "idle", (json_int_t)outcome->idle,
+			 "calls", calls);
 }
 
 static void add_up(const struct run *run, struct outcome *outcome)
 {
 	outcome->judged += run->verdict.judged;
+	outcome->rounds += run->rounds;
+	outcome->idle += run->idle;
 	if (run->verdict.max_bypass > outcome->max_bypass)
 		outcome->max_bypass = run->verdict.max_bypass;
 	for (int c = 0; c < N_CALLS; c++) {
@@ -208,6 +220,9 @@ static void drain(struct run *run)
 {
 	struct oracle *o = &run->oracle;
 
+	run->rounds++;
+	for (unsigned i = 0; i < run->n_workers; i++)
+		run->idle += run->history.logs[i].n == 0;
 	history_judge(&run->history, &run->verdict);
 	atomic_fetch_add(&run->helper_steps, 1);
 	if (*run->verdict.fault)
@@ -236,7 +251,7 @@ static void make_lock(struct run *run)
 static void release_workers(struct run *run)
 {
 	history_clear(&run->history);
-	atomic_store(&run->pause, false);
+	atomic_store(&run->pause, false); /* first: else they would rest again at once */
 	for (unsigned i = 0; i < run->n_workers; i++)
 		atomic_store(&run->workers[i].resting, false);
 	pthread_barrier_wait(&run->round);

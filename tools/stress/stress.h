@@ -39,6 +39,7 @@ struct run {
 	struct oracle oracle;
 	struct history history;
 	struct verdict verdict;
+	uint64_t rounds, idle; /* idle: a thread made no lock call in a round */
 	unsigned n_workers;
 	struct worker *workers;
 	pthread_barrier_t round; /* workers and main, between rounds */
