@@ -25,7 +25,7 @@ static void *touched(size_t n, size_t size)
 
 bool history_init(struct history *h, unsigned n, bool fifo)
 {
-	uint32_t room = (1u << 18) / n < 4096 ? 4096 : (1u << 18) / n;
+	uint32_t room = (1u << 18) / (n + 1) < 4096 ? 4096 : (1u << 18) / (n + 1);
 	size_t total = (size_t)room * (n + 1);
 	bool ok = true;
 

@@ -10,11 +10,11 @@
  * Stamps.  CLOCK_MONOTONIC: one time line for all threads, and the one of the
  * deadlines.  Where the time stamp counters of all processors agree, the
  * kernel's vDSO reads them (24 ns, of which the counter itself is 20);
- * elsewhere it takes what is slower and right.  A stamp after a call is read
- * after the call's loads.  A stamp before a call is stored before it, in
- * program order, and others learn of a call by its stores only.  So a call
- * takes effect between its stamps.  Equal stamps count as "at the same time",
- * which excuses.
+ * elsewhere it takes what is slower and right.  It reads the clock after the
+ * loads that come before; stamp() sees to what comes after.  Stores are done,
+ * for all to see, when a call returns that ends with a read-modify-write, as
+ * those of the lock do.  So a call takes effect between its stamps.  Equal
+ * stamps count as "at the same time", which excuses.
  *
  * What is certain.  A request is surely held from the return of its lock call
  * to the call of its unlock, and may be in the lock from the call of its lock
@@ -28,6 +28,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/clock.h"
 #include "stress/oracle.h"
 
 enum call {
@@ -97,8 +98,8 @@ struct verdict {
 	char fault[1024]; /* the first one that was found; empty: none */
 };
 
-/* For n threads and a helper.  Memory: 64 bytes for each of 2^18 lives, or of
- * 4096 per thread if that is more, and 24 for the judge: 23 to 92 MB. */
+/* For n threads and a helper.  Memory: 88 bytes for each of 2^18 lives, or of
+ * 4096 per thread if those are more, and 3 MB for events: 26 to 96 MB in all. */
 bool history_init(struct history *, unsigned n, bool fifo);
 void history_clear(struct history *);
 void history_free(struct history *);
@@ -113,6 +114,17 @@ size_t history_attribute(struct history *);
 
 /* Judge a round, all of whose requests are idle again.  Adds to the verdict. */
 void history_judge(struct history *, struct verdict *);
+
+/* The time, before all that follows and after all that went before. */
+static inline int64_t stamp(void)
+{
+	int64_t now = clock_ns();
+
+#ifdef __SSE2__
+	__builtin_ia32_lfence(); /* else a processor may look at the lock first */
+#endif
+	return now;
+}
 
 static inline bool log_is_full(const struct log *log)
 {

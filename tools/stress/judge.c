@@ -13,8 +13,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/clock.h"
-
 /*
  * A call that has nobody to wait for returns within this time.  It is to be
  * more than noise: with 256 threads on two processors a thread's turn comes

@@ -27,7 +27,7 @@ static const char usage[] =
     "while it runs by what its holders see, and four times a second by the history of\n"
     "all calls: exclusion, FIFO or bounded bypass, no false conflict, exact try, time-\n"
     "out and cancel, no late grant.  A thread that hangs is reported with the lock's\n"
-    "contents.  Takes some 25 MB, or 90 with 256 threads.\n"
+    "contents.  Takes 30 MB, or 100 with 256 threads.\n"
     "\n"
     "  --engine NAME    tree, list, sharded, all (those that this version has), or\n"
     "                   busted: a lock that is wrong on purpose, to show that faults\n"

@@ -38,7 +38,7 @@ static uint64_t end_of(struct rng *rng, const struct span *span)
 	return span->end == UNITS && rng_below(rng, 2) ? RANGELOCK_MAX : span->end;
 }
 
-/* A call, with its stamps: nothing else comes between them. */
+/* A call, between its stamps. */
 static int call_lock(struct worker *w, struct ticket *t, enum call call)
 {
 	const struct subject *s = w->run->subject;
@@ -49,7 +49,7 @@ static int call_lock(struct worker *w, struct ticket *t, enum call call)
 	struct timespec abstime;
 	int error;
 
-	life->called = clock_ns();
+	life->called = stamp();
 	life->deadline = life->called + patience;
 	abstime.tv_sec = (time_t)(life->deadline / NS_PER_S);
 	abstime.tv_nsec = life->deadline % NS_PER_S;
@@ -72,7 +72,7 @@ static int call_lock(struct worker *w, struct ticket *t, enum call call)
 	default:
 		error = s->timedwrlock(lock, &t->req, start, end, &abstime);
 	}
-	life->returned = life->gone = clock_ns();
+	life->returned = life->gone = stamp();
 	life->result = (uint8_t)error;
 	return error;
 }
@@ -120,9 +120,9 @@ static void unlock_ticket(struct run *run, struct ticket *t, unsigned who)
 	oracle_use(&run->oracle, &t->span, who);
 	oracle_drop(&run->oracle, &t->span, who);
 	t->life->unlocked_by = (uint16_t)who;
-	t->life->dropped = clock_ns();
+	t->life->dropped = stamp();
 	int error = run->subject->unlock(&run->lock, &t->req);
-	t->life->gone = clock_ns();
+	t->life->gone = stamp();
 	if (error)
 		violation(&run->oracle, "thread %u: unlock of [%u, %u) answered errno %d", who,
 			  t->span.start, t->span.end, error);
@@ -243,9 +243,9 @@ static void ask_for_free(struct run *run, struct rng *rng)
 		return;
 	}
 	struct life *life = log_life(log, run->n_workers, 0, CALL_IS_LOCKED, &span);
-	life->called = clock_ns();
+	life->called = stamp();
 	bool locked = run->subject->is_locked(&run->lock, unit, unit + 1, RANGELOCK_READ);
-	life->returned = life->gone = clock_ns();
+	life->returned = life->gone = stamp();
 	life->result = EBUSY;
 	run->calls[CALL_IS_LOCKED]++;
 	if (!locked)
@@ -270,9 +270,9 @@ static void cancel(struct run *run, struct worker *w, unsigned slot)
 		return;
 	}
 
-	event.began = clock_ns();
+	event.began = stamp();
 	int error = run->subject->cancel(&run->lock, &w->tickets[slot].req);
-	event.ended = clock_ns();
+	event.ended = stamp();
 	run->calls[CALL_CANCEL]++;
 	if (error == 0) {
 		run->cancels++;
@@ -288,9 +288,9 @@ static void look(struct run *run)
 	static struct picture p; /* one thread looks */
 	struct event event = { .picture = (uint32_t)run->calls[CALL_WALK] };
 
-	event.began = clock_ns();
+	event.began = stamp();
 	take_picture(&run->oracle, run->subject, &run->lock, &p);
-	event.ended = clock_ns();
+	event.ended = stamp();
 	run->calls[CALL_WALK]++;
 	judge_picture(&run->oracle, run->subject, &p);
 
