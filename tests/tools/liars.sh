@@ -7,7 +7,7 @@ stress=$2
 shift 2
 
 objects() { # the liar, what the report must say
-	exits 1 env LD_PRELOAD="$1" timeout 30 "$stress" --engine tree --threads 8 --seconds 4 --watchdog 3 \
+	exits 1 env LD_PRELOAD="$1" timeout 30 "$stress" --engine tree --threads 8 --seconds 4 --watchdog 4 \
 		>"$tap_dir/out" 2>&1
 	status=$?
 	cat "$tap_dir/out"
