@@ -24,10 +24,22 @@ tells_json() { # engine, violations, then the arguments
 		j = json.load(open(sys.argv[1]))
 		assert j["engine"] == sys.argv[2] and j["seed"] == 7, j
 		assert j["violations"] == int(sys.argv[3]), j
+		assert j["max_bypass"] == 0 and j["judged"] <= j["operations"], j
+		assert sys.argv[2] == "busted" or j["judged"] > 0, j
 		assert j["operations"] == sum(j["calls"].values()) > 0, j
 		wanted = "rdlock wrlock tryrdlock trywrlock timedrdlock timedwrlock unlock cancel walk is_locked"
 		assert sys.argv[2] == "busted" or all(j["calls"][c] > 0 for c in wanted.split()), j
 	END
+}
+
+# Nobody sits a round out: the threads go on as long as the run does.
+keeps_all_busy() {
+	"$stress" --engine tree --seconds 1.6 --threads 4 --json "$tap_dir/j" &&
+		python3 - "$tap_dir/j" <<-'END'
+			import json, sys
+			j = json.load(open(sys.argv[1]))
+			assert j["rounds"] >= 3 and j["idle"] < j["rounds"], j
+		END
 }
 
 json_on_stdout() {
@@ -53,6 +65,7 @@ for threads in 1 2 8; do
 done
 check "catches it on a fresh seed" catches_busted
 check "JSON of a clean run" tells_json tree 0 --threads 4
+check "keeps all threads busy in every round" keeps_all_busy
 check "JSON of all engines" tells_json all 0
 check "JSON of a violation" tells_json busted 1
 check "JSON alone on standard output" json_on_stdout

@@ -2,8 +2,9 @@
 /*
  * rangelock-stress: every call of the API at random against an exact oracle.
  *
- * A run is cut into short rounds.  Between two rounds all threads rest, and
- * the lock must be empty; it is then destroyed and made anew.
+ * A run is cut into short rounds.  Between two rounds all threads rest; the
+ * history of the round is judged, and the lock must be empty.  It is then
+ * destroyed and made anew.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -22,7 +23,11 @@
 
 static const char usage[] =
     "Usage: rangelock-stress [OPTION]...\n"
-    "Call a range lock at random from many threads, and judge it by an exact oracle.\n"
+    "Call a range lock at random from many threads, and judge it by an exact oracle:\n"
+    "while it runs by what its holders see, and four times a second by the history of\n"
+    "all calls: exclusion, FIFO or bounded bypass, no false conflict, exact try, time-\n"
+    "out and cancel, no late grant.  A thread that hangs is reported with the lock's\n"
+    "contents.  Takes 30 MB, or 100 with 256 threads.\n"
     "\n"
     "  --engine NAME    tree, list, sharded, all (those that this version has), or\n"
     "                   busted: a lock that is wrong on purpose, to show that faults\n"
@@ -31,7 +36,10 @@ static const char usage[] =
     "  --seconds S      how long, for each engine (default: 10)\n"
     "  --seed N         of the random choices (default: a fresh one; it is printed)\n"
     "  --watchdog S     a thread that makes no step for so long has hung (default: 10)\n"
-    "  --json FILE      write the result there as JSON; \"-\" is standard output\n"
+    "  --json FILE      write the result there as JSON; \"-\" is standard output:\n"
+    "                   max_bypass is how many later ones overtook a waiting request,\n"
+    "                   at most; judged counts the lock calls that histories judged,\n"
+    "                   idle how often a thread made none in one of the rounds\n"
     "  --help           this text\n"
     "\n"
     "Exit status: 0 nothing was violated; 1 a violation, which is reported; 2 a bad\n"
@@ -48,6 +56,7 @@ struct options {
 
 struct outcome {
 	uint64_t operations, violations, calls[N_CALLS];
+	uint64_t judged, max_bypass, rounds, idle; /* by the histories */
 };
 
 static const int64_t ROUND = NS_PER_S / 4;
@@ -81,14 +90,22 @@ static json_t *as_json(const struct options *opt, const struct outcome *outcome)
 	for (int c = 0; c < N_CALLS; c++)
 		json_object_set_new(calls, call_names[c],
 				    json_integer((json_int_t)outcome->calls[c]));
-	return json_pack("{s:I, s:s, s:i, s:I, s:I, s:o}", "seed", (json_int_t)opt->seed, "engine",
-			 opt->engine_name, "threads", (int)opt->threads, "operations",
-			 (json_int_t)outcome->operations, "violations",
-			 (json_int_t)outcome->violations, "calls", calls);
+	return json_pack("{s:I, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "seed",
+			 (json_int_t)opt->seed, "engine", opt->engine_name, "threads",
+			 (int)opt->threads, "operations", (json_int_t)outcome->operations,
+			 "violations", (json_int_t)outcome->violations, "judged",
+			 (json_int_t)outcome->judged, "max_bypass", (json_int_t)outcome->max_bypass,
+			 "rounds", (json_int_t)outcome->rounds, "idle", (json_int_t)outcome->idle,
+			 "calls", calls);
 }
 
 static void add_up(const struct run *run, struct outcome *outcome)
 {
+	outcome->judged += run->verdict.judged;
+	outcome->rounds += run->rounds;
+	outcome->idle += run->idle;
+	if (run->verdict.max_bypass > outcome->max_bypass)
+		outcome->max_bypass = run->verdict.max_bypass;
 	for (int c = 0; c < N_CALLS; c++) {
 		uint64_t n = run->calls[c];
 
@@ -187,7 +204,6 @@ static bool all_rest(const struct run *run)
 static void play_round(struct run *run, struct options *opt, struct outcome *outcome,
 		       struct rng *rng, int64_t end)
 {
-	atomic_store(&run->pause, false);
 	while (!atomic_load(&run->pause) || !all_rest(run)) {
 		helper_step(run, rng);
 		if (rng_one_in(rng, 4))
@@ -199,20 +215,18 @@ static void play_round(struct run *run, struct options *opt, struct outcome *out
 	}
 }
 
-/* All threads rest: the lock must be empty, and can be made anew. */
+/* All threads rest: judge the round.  The lock must be empty, and can be made anew. */
 static void drain(struct run *run)
 {
 	struct oracle *o = &run->oracle;
-	uint64_t canceled = 0;
 
+	run->rounds++;
 	for (unsigned i = 0; i < run->n_workers; i++)
-		canceled += run->workers[i].canceled;
-	if (canceled != run->cancels)
-		violation(o,
-			  "cancel: %" PRIu64 " calls of cancel answered 0, and %" PRIu64
-			  " lock calls answered ECANCELED",
-			  run->cancels, canceled);
-
+		run->idle += run->history.logs[i].n == 0;
+	history_judge(&run->history, &run->verdict);
+	atomic_fetch_add(&run->helper_steps, 1);
+	if (*run->verdict.fault)
+		violation(o, "%s", run->verdict.fault);
 	if (run->n_workers > 1 && run->calls[CALL_CANCEL] > 100000 && !run->cancels)
 		violation(o, "cancel: not one of %" PRIu64 " calls found anybody waiting",
 			  run->calls[CALL_CANCEL]);
@@ -236,6 +250,8 @@ static void make_lock(struct run *run)
 /* Let the workers go on, into the next round or home. */
 static void release_workers(struct run *run)
 {
+	history_clear(&run->history);
+	atomic_store(&run->pause, false); /* first: else they would rest again at once */
 	for (unsigned i = 0; i < run->n_workers; i++)
 		atomic_store(&run->workers[i].resting, false);
 	pthread_barrier_wait(&run->round);
@@ -244,9 +260,8 @@ static void release_workers(struct run *run)
 static void start_workers(struct run *run, const struct options *opt)
 {
 	run->n_workers = opt->threads;
-	run->oracle.n_claims = opt->threads * PER_THREAD;
 	run->workers = aligned_alloc(64, opt->threads * sizeof(*run->workers));
-	if (!run->workers)
+	if (!run->workers || !history_init(&run->history, opt->threads, run->subject->fifo))
 		bad_option("--threads", "out of memory");
 	memset(run->workers, 0, opt->threads * sizeof(*run->workers));
 	pthread_barrier_init(&run->round, NULL, opt->threads + 1);
@@ -301,6 +316,7 @@ static void stress(const struct subject *subject, struct options *opt, struct ou
 		pthread_join(run->workers[i].thread, NULL);
 	add_up(run, outcome);
 	pthread_barrier_destroy(&run->round);
+	history_free(&run->history);
 	free(run->workers);
 	free(run);
 }

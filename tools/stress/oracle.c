@@ -5,9 +5,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define load(p)	    atomic_load_explicit(p, memory_order_relaxed)
-#define store(p, v) atomic_store_explicit(p, v, memory_order_relaxed)
-
 enum { WRITER = -1 };
 
 void violation(struct oracle *o, const char *fmt, ...)
@@ -87,67 +84,14 @@ void oracle_drop(struct oracle *o, const struct span *span, unsigned who)
 	}
 }
 
-/* ---- Claims: version, mode, start and end in one word; 0 in the low half: none ---- */
-
-static uint64_t encode(uint64_t version, const struct span *span)
-{
-	return version << 32 |
-	       (span ? (uint64_t)span->mode << 24 | span->start << 12 | span->end : 0);
-}
-
-static bool conflicts(uint64_t claim_word, const struct span *span)
-{
-	unsigned start = claim_word >> 12 & 0xfff, end = claim_word & 0xfff;
-	bool write = claim_word >> 24 & 1;
-
-	return start < span->end && span->start < end && (write || span->mode == RANGELOCK_WRITE);
-}
-
-static void set_claim(struct oracle *o, unsigned index, const struct span *span)
-{
-	uint64_t version = load(&o->claims[index]) >> 32;
-
-	atomic_store(&o->claims[index], encode(version + 1, span));
-}
-
-void claim(struct oracle *o, unsigned index, const struct span *span)
-{
-	set_claim(o, index, span);
-}
-
-void unclaim(struct oracle *o, unsigned index)
-{
-	set_claim(o, index, NULL);
-}
-
-void snapshot(struct oracle *o, uint64_t claims[MAX_CLAIMS])
-{
-	for (unsigned i = 0; i < o->n_claims; i++)
-		claims[i] = atomic_load(&o->claims[i]);
-}
-
-bool could_conflict(struct oracle *o, const uint64_t before[MAX_CLAIMS],
-		    const uint64_t after[MAX_CLAIMS], unsigned own, const struct span *span)
-{
-	for (unsigned i = 0; i < o->n_claims; i++)
-		if (i != own && (before[i] != after[i] || conflicts(before[i], span)))
-			return true;
-	return false;
-}
-
 /* ---- Pictures ---- */
-
-struct picture {
-	struct rangelock_info all[MAX_CLAIMS];
-	unsigned n;
-};
 
 static int collect(const struct rangelock_info *info, void *arg)
 {
 	struct picture *p = arg;
 
 	p->all[p->n++] = *info;
-	return p->n == MAX_CLAIMS; /* there cannot be more */
+	return p->n == MAX_REQUESTS; /* there cannot be more */
 }
 
 static bool infos_conflict(const struct rangelock_info *a, const struct rangelock_info *b)
@@ -156,23 +100,26 @@ static bool infos_conflict(const struct rangelock_info *a, const struct rangeloc
 	       (a->mode == RANGELOCK_WRITE || b->mode == RANGELOCK_WRITE);
 }
 
-void judge_picture(struct oracle *o, const struct subject *s, struct rangelock *lock)
+void take_picture(struct oracle *o, const struct subject *s, struct rangelock *lock,
+		  struct picture *ret_picture)
 {
-	static struct picture p; /* one thread judges */
-
-	p.n = 0;
-	int error = s->walk(lock, collect, &p);
+	ret_picture->n = 0;
+	int error = s->walk(lock, collect, ret_picture);
 	if (error)
 		violation(o, "walk answered %d", error);
-	for (unsigned i = 0; i < p.n; i++) {
-		const struct rangelock_info *a = &p.all[i];
+}
+
+void judge_picture(struct oracle *o, const struct subject *s, const struct picture *p)
+{
+	for (unsigned i = 0; i < p->n; i++) {
+		const struct rangelock_info *a = &p->all[i];
 		uint64_t blockers = 0;
 
 		if (s->fifo && i > 0 && a->start < a[-1].start)
 			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)",
 				  a->start, a[-1].start);
-		for (unsigned j = 0; j < p.n; j++) {
-			const struct rangelock_info *b = &p.all[j];
+		for (unsigned j = 0; j < p->n; j++) {
+			const struct rangelock_info *b = &p->all[j];
 
 			if (i == j || !infos_conflict(a, b))
 				continue;

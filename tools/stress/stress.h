@@ -6,24 +6,8 @@
 #include <pthread.h>
 
 #include "common/random.h"
+#include "stress/history.h"
 #include "stress/oracle.h"
-
-enum call {
-	CALL_RDLOCK,
-	CALL_WRLOCK,
-	CALL_TRYRDLOCK,
-	CALL_TRYWRLOCK,
-	CALL_TIMEDRDLOCK,
-	CALL_TIMEDWRLOCK,
-	CALL_UNLOCK,
-	CALL_CANCEL,
-	CALL_WALK,
-	CALL_IS_LOCKED,
-	CALL_INIT,
-	CALL_DESTROY,
-	N_CALLS
-};
-extern const char *const call_names[N_CALLS];
 
 /* Where a request of a worker is.  The worker moves it from IDLE and back; the
  * helper moves it from HANDED_ON to RETURNED. */
@@ -32,6 +16,7 @@ enum place { PLACE_IDLE, PLACE_HELD, PLACE_HANDED_ON, PLACE_RETURNED };
 struct ticket {
 	struct rangelock_req req;
 	struct span span;
+	struct life *life; /* what is recorded of it */
 	_Atomic int place;
 };
 
@@ -43,18 +28,18 @@ struct worker {
 	struct rng rng;
 	struct ticket tickets[PER_THREAD];
 	uint64_t calls[N_CALLS];
-	uint64_t canceled;	/* lock calls that returned ECANCELED */
-	int64_t deadline;	/* of the timed call */
 	_Atomic uint64_t steps; /* for the watchdog */
 	atomic_bool resting;	/* between rounds: makes no steps */
 	pthread_t thread;
-	uint64_t before[MAX_CLAIMS], after[MAX_CLAIMS];
 };
 
 struct run {
 	const struct subject *subject;
 	struct rangelock lock;
 	struct oracle oracle;
+	struct history history;
+	struct verdict verdict;
+	uint64_t rounds, idle; /* idle: a thread made no lock call in a round */
 	unsigned n_workers;
 	struct worker *workers;
 	pthread_barrier_t round; /* workers and main, between rounds */

@@ -11,11 +11,6 @@
 #include "common/clock.h"
 #include "stress/stress.h"
 
-const char *const call_names[N_CALLS] = {
-	"rdlock", "wrlock", "tryrdlock", "trywrlock", "timedrdlock", "timedwrlock",
-	"unlock", "cancel", "walk",	 "is_locked", "init",	     "destroy",
-};
-
 static struct span random_span(struct rng *rng)
 {
 	uint64_t kind = rng_below(rng, 16);
@@ -43,102 +38,94 @@ static uint64_t end_of(struct rng *rng, const struct span *span)
 	return span->end == UNITS && rng_below(rng, 2) ? RANGELOCK_MAX : span->end;
 }
 
-static unsigned claim_index(const struct worker *w, const struct ticket *t)
-{
-	return w->index * PER_THREAD + (unsigned)(t - w->tickets);
-}
-
-/* A deadline, remembered to judge a time-out by. */
-static struct timespec soon(struct worker *w)
-{
-	struct timespec abstime = in_ns((int64_t)rng_below(&w->rng, 200000));
-
-	w->deadline = (int64_t)abstime.tv_sec * NS_PER_S + abstime.tv_nsec;
-	return abstime;
-}
-
+/* A call, between its stamps. */
 static int call_lock(struct worker *w, struct ticket *t, enum call call)
 {
 	const struct subject *s = w->run->subject;
 	struct rangelock *lock = &w->run->lock;
+	struct life *life = t->life;
 	uint64_t start = t->span.start, end = end_of(&w->rng, &t->span);
+	int64_t patience = (int64_t)rng_below(&w->rng, 200000);
 	struct timespec abstime;
+	int error;
 
+	life->called = stamp();
+	life->deadline = life->called + patience;
+	abstime.tv_sec = (time_t)(life->deadline / NS_PER_S);
+	abstime.tv_nsec = life->deadline % NS_PER_S;
 	switch (call) {
 	case CALL_RDLOCK:
-		return s->rdlock(lock, &t->req, start, end);
+		error = s->rdlock(lock, &t->req, start, end);
+		break;
 	case CALL_WRLOCK:
-		return s->wrlock(lock, &t->req, start, end);
+		error = s->wrlock(lock, &t->req, start, end);
+		break;
 	case CALL_TRYRDLOCK:
-		return s->tryrdlock(lock, &t->req, start, end);
+		error = s->tryrdlock(lock, &t->req, start, end);
+		break;
 	case CALL_TRYWRLOCK:
-		return s->trywrlock(lock, &t->req, start, end);
+		error = s->trywrlock(lock, &t->req, start, end);
+		break;
 	case CALL_TIMEDRDLOCK:
-		abstime = soon(w);
-		return s->timedrdlock(lock, &t->req, start, end, &abstime);
+		error = s->timedrdlock(lock, &t->req, start, end, &abstime);
+		break;
 	default:
-		abstime = soon(w);
-		return s->timedwrlock(lock, &t->req, start, end, &abstime);
+		error = s->timedwrlock(lock, &t->req, start, end, &abstime);
 	}
+	life->returned = life->gone = stamp();
+	life->result = (uint8_t)error;
+	return error;
 }
 
-/* After a call that may fail only if something is in the way. */
-static void judge_failure(struct worker *w, struct ticket *t, enum call call, int error)
+/* May this call answer so?  Whether it had to, the history tells. */
+static bool is_answer(enum call call, int error)
 {
-	struct oracle *o = &w->run->oracle;
+	bool tries = call == CALL_TRYRDLOCK || call == CALL_TRYWRLOCK;
+	bool timed = call == CALL_TIMEDRDLOCK || call == CALL_TIMEDWRLOCK;
 
-	if (error == ETIMEDOUT && clock_ns() < w->deadline)
-		violation(o, "time-out: thread %u: %s [%u, %u) answered ETIMEDOUT before its time",
-			  w->index, call_names[call], t->span.start, t->span.end);
-	snapshot(o, w->after);
-	if (!could_conflict(o, w->before, w->after, claim_index(w, t), &t->span))
-		violation(
-		    o,
-		    "false conflict: thread %u: %s [%u, %u) answered %s, and nothing was in the way",
-		    w->index, call_names[call], t->span.start, t->span.end,
-		    error == EBUSY ? "EBUSY" : "ETIMEDOUT");
+	return error == 0 || (error == EBUSY && tries) || (error == ETIMEDOUT && timed) ||
+	       (error == ECANCELED && !tries);
 }
 
 static void lock_ticket(struct worker *w, struct ticket *t, bool may_wait)
 {
-	struct oracle *o = &w->run->oracle;
-	unsigned kind = (unsigned)rng_below(&w->rng, may_wait ? 3 : 2);
+	struct run *run = w->run;
+	struct log *log = &run->history.logs[w->index];
 
+	if (log_is_full(log)) {
+		atomic_store(&run->pause, true);
+		return;
+	}
 	t->span = random_span(&w->rng);
+	unsigned kind = (unsigned)rng_below(&w->rng, may_wait ? 3 : 2);
 	enum call call = kind == 0 ? CALL_TRYRDLOCK : kind == 1 ? CALL_TIMEDRDLOCK : CALL_RDLOCK;
 	call += t->span.mode; /* the write form follows the read form */
 
-	claim(o, claim_index(w, t), &t->span);
-	snapshot(o, w->before);
+	t->life = log_life(log, w->index, (unsigned)(t - w->tickets), call, &t->span);
 	int error = call_lock(w, t, call);
 	w->calls[call]++;
-
-	if (!error) {
-		oracle_hold(o, &t->span, w->index);
-		oracle_use(o, &t->span, w->index);
-		atomic_store(&t->place, PLACE_HELD);
+	if (!is_answer(call, error))
+		violation(&run->oracle, "thread %u: %s [%u, %u) answered errno %d", w->index,
+			  call_names[call], t->span.start, t->span.end, error);
+	if (error)
 		return;
-	}
-	if ((error == EBUSY && kind == 0) || (error == ETIMEDOUT && kind == 1))
-		judge_failure(w, t, call, error);
-	else if (error == ECANCELED)
-		w->canceled++;
-	else
-		violation(o, "thread %u: %s [%u, %u) answered errno %d", w->index, call_names[call],
-			  t->span.start, t->span.end, error);
-	unclaim(o, claim_index(w, t));
+	oracle_hold(&run->oracle, &t->span, w->index);
+	oracle_use(&run->oracle, &t->span, w->index);
+	atomic_store(&t->place, PLACE_HELD);
 }
 
 /* By its owner, or by the helper on his behalf. */
-static void unlock_ticket(struct run *run, struct worker *w, struct ticket *t, unsigned who)
+static void unlock_ticket(struct run *run, struct ticket *t, unsigned who)
 {
 	oracle_use(&run->oracle, &t->span, who);
 	oracle_drop(&run->oracle, &t->span, who);
+	t->life->unlocked_by = (uint16_t)who;
+	t->life->dropped = stamp();
 	int error = run->subject->unlock(&run->lock, &t->req);
+	t->life->gone = stamp();
 	if (error)
 		violation(&run->oracle, "thread %u: unlock of [%u, %u) answered errno %d", who,
 			  t->span.start, t->span.end, error);
-	unclaim(&run->oracle, claim_index(w, t));
 }
 
 struct sight {
@@ -175,22 +162,6 @@ static void ask(struct worker *w, const struct ticket *t)
 			  w->index, span->start, span->end);
 }
 
-/* What nobody holds or wants must be said to be free. */
-static void ask_for_free(struct run *run, struct rng *rng)
-{
-	static uint64_t before[MAX_CLAIMS], after[MAX_CLAIMS]; /* the helper's */
-	unsigned unit = (unsigned)rng_below(rng, UNITS);
-	struct span span = { unit, unit + 1, RANGELOCK_WRITE };
-
-	snapshot(&run->oracle, before);
-	bool locked = run->subject->is_locked(&run->lock, unit, unit + 1, RANGELOCK_READ);
-	snapshot(&run->oracle, after);
-	run->calls[CALL_IS_LOCKED]++;
-	if (locked && !could_conflict(&run->oracle, before, after, MAX_CLAIMS, &span))
-		violation(&run->oracle,
-			  "is_locked: nobody holds unit %u, and it is said to be held", unit);
-}
-
 static void step(struct worker *w)
 {
 	bool holds = false;
@@ -215,7 +186,7 @@ static void step(struct worker *w)
 		if (rng_one_in(&w->rng, 16)) {
 			atomic_store(&t->place, PLACE_HANDED_ON);
 		} else {
-			unlock_ticket(w->run, w, t, w->index);
+			unlock_ticket(w->run, t, w->index);
 			w->calls[CALL_UNLOCK]++;
 			atomic_store(&t->place, PLACE_IDLE);
 		}
@@ -233,7 +204,7 @@ static void come_to_rest(struct worker *w)
 		struct ticket *t = &w->tickets[i];
 
 		if (atomic_load(&t->place) == PLACE_HELD) {
-			unlock_ticket(w->run, w, t, w->index);
+			unlock_ticket(w->run, t, w->index);
 			w->calls[CALL_UNLOCK]++;
 		} else {
 			while (atomic_load(&t->place) == PLACE_HANDED_ON)
@@ -258,6 +229,91 @@ void *worker_main(void *arg)
 	return NULL;
 }
 
+/* ---- The helper ---- */
+
+/* What nobody holds must be said to be free. */
+static void ask_for_free(struct run *run, struct rng *rng)
+{
+	struct log *log = &run->history.logs[run->n_workers];
+	unsigned unit = (unsigned)rng_below(rng, UNITS);
+	struct span span = { unit, unit + 1, RANGELOCK_WRITE };
+
+	if (log_is_full(log)) {
+		atomic_store(&run->pause, true);
+		return;
+	}
+	struct life *life = log_life(log, run->n_workers, 0, CALL_IS_LOCKED, &span);
+	life->called = stamp();
+	bool locked = run->subject->is_locked(&run->lock, unit, unit + 1, RANGELOCK_READ);
+	life->returned = life->gone = stamp();
+	life->result = EBUSY;
+	run->calls[CALL_IS_LOCKED]++;
+	if (!locked)
+		log->n--; /* nothing to judge */
+}
+
+/* Note an event, whose time the caller knows. */
+static void note(struct run *run, struct events *events, struct event event)
+{
+	if (events_are_full(events))
+		atomic_store(&run->pause, true);
+	else
+		events->all[events->n++] = event;
+}
+
+static void cancel(struct run *run, struct worker *w, unsigned slot)
+{
+	struct event event = { .who = (uint16_t)w->index, .slot = (uint16_t)slot };
+
+	if (events_are_full(&run->history.cancels)) { /* one that counts must be noted */
+		atomic_store(&run->pause, true);
+		return;
+	}
+
+	event.began = stamp();
+	int error = run->subject->cancel(&run->lock, &w->tickets[slot].req);
+	event.ended = stamp();
+	run->calls[CALL_CANCEL]++;
+	if (error == 0) {
+		run->cancels++;
+		note(run, &run->history.cancels, event);
+	} else if (error != EBUSY) {
+		violation(&run->oracle, "cancel answered errno %d", error);
+	}
+}
+
+/* Look at the whole lock; note whom it shows in a lock call. */
+static void look(struct run *run)
+{
+	static struct picture p; /* one thread looks */
+	struct event event = { .picture = (uint32_t)run->calls[CALL_WALK] };
+
+	event.began = stamp();
+	take_picture(&run->oracle, run->subject, &run->lock, &p);
+	event.ended = stamp();
+	run->calls[CALL_WALK]++;
+	judge_picture(&run->oracle, run->subject, &p);
+
+	for (unsigned i = 0; i < p.n; i++) {
+		size_t offset = (size_t)((const char *)p.all[i].req - (const char *)run->workers);
+		size_t who = offset / sizeof(struct worker);
+		size_t slot = (offset % sizeof(struct worker) - offsetof(struct worker, tickets)) /
+			      sizeof(struct ticket);
+
+		if (who >= run->n_workers || slot >= PER_THREAD) {
+			violation(&run->oracle, "walk: shows a request that nobody has made");
+			return;
+		}
+		event.who = (uint16_t)who;
+		event.slot = (uint16_t)slot;
+		event.arrival = p.all[i].arrival;
+		/* Surely held is no news; the rest is for the judge to sort out. */
+		if (atomic_load_explicit(&run->workers[who].tickets[slot].place,
+					 memory_order_relaxed) == PLACE_IDLE)
+			note(run, &run->history.sightings, event);
+	}
+}
+
 void helper_step(struct run *run, struct rng *rng)
 {
 	unsigned helper = run->n_workers;
@@ -267,23 +323,16 @@ void helper_step(struct run *run, struct rng *rng)
 		struct ticket *t = &w->tickets[i];
 
 		if (atomic_load(&t->place) == PLACE_HANDED_ON) {
-			unlock_ticket(run, w, t, helper);
+			unlock_ticket(run, t, helper);
 			run->calls[CALL_UNLOCK]++;
 			atomic_store(&t->place, PLACE_RETURNED);
 		} else if (rng_one_in(rng, 16)) {
-			int error = run->subject->cancel(&run->lock, &t->req);
-
-			run->calls[CALL_CANCEL]++;
-			run->cancels += error == 0;
-			if (error && error != EBUSY)
-				violation(&run->oracle, "cancel answered errno %d", error);
+			cancel(run, w, (unsigned)i);
 		}
 	}
 	atomic_fetch_add_explicit(&run->helper_steps, 1, memory_order_relaxed);
 	if (rng_one_in(rng, 8))
 		ask_for_free(run, rng);
-	if (rng_one_in(rng, 64)) {
-		judge_picture(&run->oracle, run->subject, &run->lock);
-		run->calls[CALL_WALK]++;
-	}
+	if (rng_one_in(rng, 64))
+		look(run);
 }
