@@ -71,6 +71,7 @@ struct cell {
 	int word; /* an atomic word lives here, or -1 */
 	uint8_t threads[N_ACCESSES];
 	uint32_t when[N_ACCESSES][MAX_THREADS][8];
+	uint32_t newest[N_ACCESSES][MAX_THREADS]; /* of the 8 */
 	const void *where[N_ACCESSES][MAX_THREADS];
 	/* The last access: the same one again needs no look. */
 	uint32_t last_when;
@@ -242,8 +243,10 @@ static void touch_cell(unsigned t, struct cell *c, uint8_t mask, enum access acc
 		return;
 
 	for (unsigned a = 0; a < N_ACCESSES; a++)
-		for (unsigned u = 0; races[access] >> a & 1 && u < MAX_THREADS; u++) {
-			if (u == t || !(c->threads[a] >> u & 1))
+		for (unsigned u = 0; races[access] >> a & 1 && c->threads[a] && u < MAX_THREADS;
+		     u++) {
+			if (u == t || !(c->threads[a] >> u & 1) ||
+			    c->newest[a][u] <= clocks[t].of[u])
 				continue;
 			for (unsigned byte = 0; byte < 8; byte++)
 				if (mask >> byte & 1 && c->when[a][u][byte] > clocks[t].of[u]) {
@@ -259,6 +262,7 @@ static void touch_cell(unsigned t, struct cell *c, uint8_t mask, enum access acc
 	for (unsigned byte = 0; byte < 8; byte++)
 		if (mask >> byte & 1)
 			c->when[access][t][byte] = now;
+	c->newest[access][t] = now;
 	c->where[access][t] = where;
 	c->last_when = now;
 	c->last_thread = (uint8_t)t;
