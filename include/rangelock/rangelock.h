@@ -204,7 +204,8 @@ RANGELOCK_API int rangelock_trywrlock(struct rangelock *, struct rangelock_req *
  * abstime at most: an absolute time of CLOCK_MONOTONIC (absolute, so that a
  * caller that retries does not wait longer than it meant to).  A range that
  * can be had at once is had, whatever abstime says.  abstime NULL waits as
- * long as it takes.
+ * long as it takes.  On 32-bit systems time_t must be as wide in the program
+ * as it was when the library was built (_TIME_BITS).
  *   ETIMEDOUT  abstime has passed; req is idle, and those that queued behind
  *              it go on as if it had never been there
  *   EINVAL     as above, or the call has to wait and tv_nsec is not within

@@ -38,7 +38,6 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -55,10 +54,9 @@ enum {
 /* FUTEX_WAIT_BITSET, since its time-out is absolute. */
 static int futex_wait(long call, _Atomic uint32_t *word, uint32_t expected, const void *abstime)
 {
-	return syscall(call, word, FUTEX_WAIT_BITSET_PRIVATE, expected, abstime, NULL,
-		       FUTEX_BITSET_MATCH_ANY) == 0
-		   ? 0
-		   : errno;
+	long rc = syscall(call, word, FUTEX_WAIT_BITSET_PRIVATE, expected, abstime, NULL,
+			  FUTEX_BITSET_MATCH_ANY);
+	return rc == 0 ? 0 : errno;
 }
 
 /*
@@ -73,11 +71,10 @@ static int timed_futex_wait(_Atomic uint32_t *word, uint32_t expected,
 		int error = futex_wait(SYS_futex_time64, word, expected, abstime);
 		if (error != ENOSYS)
 			return error;
-		bool past = abstime->tv_sec<0, beyond = abstime->tv_sec> LONG_MAX;
-		long narrow[] = { past	   ? -1
-				  : beyond ? LONG_MAX
-					   : (long)abstime->tv_sec,
-				  abstime->tv_nsec };
+		time_t seconds = abstime->tv_sec < 0 ? -1 : abstime->tv_sec;
+		if (seconds > LONG_MAX)
+			seconds = LONG_MAX;
+		long narrow[] = { (long)seconds, abstime->tv_nsec };
 		return futex_wait(SYS_futex, word, expected, narrow);
 	}
 #endif
