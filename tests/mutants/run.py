@@ -29,6 +29,7 @@ PROGRAMS = {
     "conflicts": ["tests/unit/test_conflicts.c"],
     "observe": ["tests/unit/test_observe.c"],
     "wait": ["tests/unit/test_wait.c"],
+    "faults": ["tests/unit/test_faults.c"],
     "queue": ["tests/unit/test_queue.c"],
     "stress": [str(p.relative_to(ROOT)) for p in sorted((ROOT / "tools/stress").glob("*.c"))]
               + ["tools/common/args.c"],
