@@ -157,18 +157,27 @@ static int lock_somehow(struct worker *w, enum rangelock_mode mode, uint64_t sta
 {
 	bool write = mode == RANGELOCK_WRITE;
 	struct timespec soon = in_ns((int64_t)rng_below(&w->rng, 300000));
+	int error;
 
 	switch (rng_below(&w->rng, 4)) {
 	case 0:
-		return CALL((write ? rangelock_trywrlock : rangelock_tryrdlock)(&lock, &w->req,
-										start, end));
+		error = write ? CALL(rangelock_trywrlock(&lock, &w->req, start, end))
+			      : CALL(rangelock_tryrdlock(&lock, &w->req, start, end));
+		must(error == 0 || error == EBUSY);
+		break;
 	case 1:
-		return CALL((write ? rangelock_timedwrlock
-				   : rangelock_timedrdlock)(&lock, &w->req, start, end, &soon));
+		error = write ? CALL(rangelock_timedwrlock(&lock, &w->req, start, end, &soon))
+			      : CALL(rangelock_timedrdlock(&lock, &w->req, start, end, &soon));
+		must(error == 0 || error == ETIMEDOUT || error == ECANCELED);
+		break;
 	default:
-		return CALL(
-		    (write ? rangelock_wrlock : rangelock_rdlock)(&lock, &w->req, start, end));
+		error = write ? CALL(rangelock_wrlock(&lock, &w->req, start, end))
+			      : CALL(rangelock_rdlock(&lock, &w->req, start, end));
+		must(error == 0 || error == ECANCELED);
 	}
+	w->timeouts += error == ETIMEDOUT;
+	w->cancels += error == ECANCELED;
+	return error;
 }
 
 static void use(struct worker *w, enum rangelock_mode mode, uint64_t start, uint64_t end)
@@ -197,9 +206,6 @@ static void *work(void *arg)
 		uint64_t end = start + 1 + rng_below(&w->rng, CELLS - start);
 		int error = lock_somehow(w, mode, start, end);
 
-		must(error == 0 || error == EBUSY || error == ETIMEDOUT || error == ECANCELED);
-		w->timeouts += error == ETIMEDOUT;
-		w->cancels += error == ECANCELED;
 		if (!error) {
 			use(w, mode, start, end);
 			must(CALL(rangelock_unlock(&lock, &w->req)) == 0);
@@ -357,6 +363,12 @@ START_TEST(a_hail_of_signals_breaks_nothing)
 {
 	struct sigaction action = { .sa_handler = on_signal }; /* no SA_RESTART */
 
+#ifdef __i386__
+	if (getenv("RANGELOCK_EMULATED")) {
+		puts("# SKIP: qemu mixes up the threads' local storage when a handler returns");
+		return;
+	}
+#endif
 	sigaction(SIGUSR1, &action, NULL);
 	ops.processors = _i ? two_processors : one_processor;
 	storm(hail);
@@ -488,6 +500,7 @@ END_TEST
 /* ---- Cancelled threads ---- */
 
 static atomic_int result;
+static atomic_bool go;
 
 static void unlock_other(void *arg)
 {
@@ -498,6 +511,8 @@ static void unlock_other(void *arg)
 /* Not for AddressSanitizer, which does not see a frame end by cancellation. */
 __attribute__((no_sanitize("address"))) static void *lock_and_be_cancelled(void *arg)
 {
+	while (!go)
+		; /* sched_yield() might be a cancellation point */
 	result = rangelock_timedwrlock(&lock, &other, 0, 10, arg);
 	if (result == 0) {
 		pthread_cleanup_push(unlock_other, NULL);
@@ -510,7 +525,7 @@ __attribute__((no_sanitize("address"))) static void *lock_and_be_cancelled(void 
 
 START_TEST(a_cancelled_thread_ends_its_call_first)
 {
-	bool timed = _i;
+	bool timed = _i & 1, before_the_call = _i & 2;
 	struct timespec soon = in_ns(NS_PER_S / 10);
 	pthread_t thread;
 	void *end;
@@ -520,9 +535,13 @@ START_TEST(a_cancelled_thread_ends_its_call_first)
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, lock_and_be_cancelled, timed ? &soon : NULL),
 			 0);
+	if (before_the_call)
+		ck_assert_int_eq(pthread_cancel(thread), 0);
+	go = true;
 	while (sleeps == 0)
 		sched_yield();
-	ck_assert_int_eq(pthread_cancel(thread), 0);
+	if (!before_the_call)
+		ck_assert_int_eq(pthread_cancel(thread), 0);
 	if (!timed) {
 		see_asleep(1);
 		ck_assert(is_waiting(&lock, &other));
@@ -572,19 +591,21 @@ static void *count_up(void *arg)
 
 static bool threads_can_meet(struct rangelock *idle)
 {
-#ifndef SANITIZED /* their own state does not survive the fork of a process with threads */
 	pthread_t threads[3];
+	uint64_t n = 3;
 
-	for (int i = 0; i < 3; i++)
+#ifdef SANITIZED /* their own state does not survive the fork of a process with threads */
+	n = 1;
+#endif
+	if (getenv("RANGELOCK_EMULATED")) /* nor does qemu's */
+		n = 1;
+	for (uint64_t i = 1; i < n; i++)
 		if (pthread_create(&threads[i], NULL, count_up, idle))
 			return false;
-	for (int i = 0; i < 3; i++)
-		pthread_join(threads[i], NULL);
-	return counter == 3 * scaled(200);
-#else
 	count_up(idle);
-	return counter == scaled(200);
-#endif
+	for (uint64_t i = 1; i < n; i++)
+		pthread_join(threads[i], NULL);
+	return counter == n * scaled(200);
 }
 
 static int count_one(const struct rangelock_info *info, void *arg)
@@ -741,7 +762,7 @@ int main(void)
 	tcase_add_loop_test(tc, deadlines_long_past_end_a_wait_at_once, 0, KERNELS);
 	tcase_add_loop_test(tc, a_deadline_beyond_reach_is_none, 0, KERNELS);
 	tcase_add_loop_test(tc, deadlines_are_kept_to_the_nanosecond, 0, KERNELS);
-	tcase_add_loop_test(tc, a_cancelled_thread_ends_its_call_first, 0, 2);
+	tcase_add_loop_test(tc, a_cancelled_thread_ends_its_call_first, 0, 4);
 	tcase_add_test(tc, the_child_of_a_fork_finds_its_locks_in_order);
 	tcase_add_test(tc, an_unknown_futex_error_is_fatal_and_says_where);
 	tcase_add_test(tc, where_the_affinity_is_not_told_all_processors_count);
