@@ -141,6 +141,8 @@ MUTANTS = [
     ("who leaves the mutex wakes nobody", WORD,
      "	if (old & WORD_CONTENDED)\n		rl_wait->wake(low_half(lock)); /* F3: an address, no access */",
      "	(void)old;", "wait"),
+    ("who has to sleep at the mutex looks at the wrong half of the word", WORD,
+     "== __ORDER_BIG_ENDIAN__", "!= __ORDER_BIG_ENDIAN__", "wait"),
     ("the word never returns to idle", WORD,
      "itree_empty(&lock->tree) ? WORD_IDLE : WORD_ENGINE", "WORD_ENGINE", "wait"),
     ("the word is not returned to the last holder", WORD,
