@@ -41,7 +41,8 @@
  * locked it.  Only threads of one process: not memory shared between
  * processes.  Calls that wait are no cancellation points; asynchronous
  * pthread_cancel() inside a call, and calls from a signal handler, are not
- * allowed.
+ * allowed.  In the child of a fork() a lock that no other thread used at that
+ * moment is as it was in the parent.
  *
  * Several ranges.  A thread may hold any number of requests, but the lock does
  * not know threads: a request that conflicts with one which the same thread
