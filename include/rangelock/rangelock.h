@@ -41,7 +41,8 @@
  * locked it.  Only threads of one process: not memory shared between
  * processes.  Calls that wait are no cancellation points; asynchronous
  * pthread_cancel() inside a call, and calls from a signal handler, are not
- * allowed.
+ * allowed.  In the child of a fork() a lock that no other thread used at that
+ * moment is as it was in the parent.
  *
  * Several ranges.  A thread may hold any number of requests, but the lock does
  * not know threads: a request that conflicts with one which the same thread
@@ -204,7 +205,8 @@ RANGELOCK_API int rangelock_trywrlock(struct rangelock *, struct rangelock_req *
  * abstime at most: an absolute time of CLOCK_MONOTONIC (absolute, so that a
  * caller that retries does not wait longer than it meant to).  A range that
  * can be had at once is had, whatever abstime says.  abstime NULL waits as
- * long as it takes.
+ * long as it takes.  On 32-bit systems time_t must be as wide in the program
+ * as it was when the library was built (_TIME_BITS).
  *   ETIMEDOUT  abstime has passed; req is idle, and those that queued behind
  *              it go on as if it had never been there
  *   EINVAL     as above, or the call has to wait and tv_nsec is not within

@@ -35,6 +35,7 @@
 #include "wait/wait.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <stddef.h>
@@ -50,14 +51,40 @@ enum {
 	SPIN_SHORT = 100 /* for the short mutex */
 };
 
+/* FUTEX_WAIT_BITSET, since its time-out is absolute. */
+static int futex_wait(long call, _Atomic uint32_t *word, uint32_t expected, const void *abstime)
+{
+	long rc = syscall(call, word, FUTEX_WAIT_BITSET_PRIVATE, expected, abstime, NULL,
+			  FUTEX_BITSET_MATCH_ANY);
+	return rc == 0 ? 0 : errno;
+}
+
+/*
+ * Where time_t is wider than long, a time-out is for a call of its own, which
+ * Linux has since 5.1.  Before that, time ends where long does.
+ */
+static int timed_futex_wait(_Atomic uint32_t *word, uint32_t expected,
+			    const struct timespec *abstime)
+{
+#ifdef SYS_futex_time64
+	if (sizeof(time_t) > sizeof(long) && abstime) {
+		int error = futex_wait(SYS_futex_time64, word, expected, abstime);
+		if (error != ENOSYS)
+			return error;
+		time_t seconds = abstime->tv_sec < 0 ? -1 : abstime->tv_sec;
+		if (seconds > LONG_MAX)
+			seconds = LONG_MAX;
+		long narrow[] = { (long)seconds, abstime->tv_nsec };
+		return futex_wait(SYS_futex, word, expected, narrow);
+	}
+#endif
+	return futex_wait(SYS_futex, word, expected, abstime);
+}
+
 static int futex_sleep(_Atomic uint32_t *word, uint32_t expected, const struct timespec *abstime)
 {
 	int callers_errno = errno;
-
-	/* FUTEX_WAIT_BITSET, since its time-out is absolute. */
-	long rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, expected, abstime, NULL,
-			  FUTEX_BITSET_MATCH_ANY);
-	int error = rc == 0 ? 0 : errno;
+	int error = timed_futex_wait(word, expected, abstime);
 	errno = callers_errno;
 
 	switch (error) {

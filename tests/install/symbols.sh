@@ -40,7 +40,7 @@ static_hides() {
 # The tree engine never allocates: the library does not even know how.
 no_allocator() {
 	! nm -D --undefined-only "$shared" |
-		grep -E ' (malloc|calloc|realloc|reallocarray|free|aligned_alloc|posix_memalign|mmap|brk|sbrk)(@|$)'
+		grep -E ' (malloc|calloc|realloc|reallocarray|free|aligned_alloc|posix_memalign|mmap|brk|sbrk|__tls_get_addr)(@|$)'
 }
 
 no_more_than_libc() {

@@ -31,6 +31,7 @@ PROGRAMS = {
     "conflicts": ["tests/unit/test_conflicts.c"],
     "observe": ["tests/unit/test_observe.c"],
     "wait": ["tests/unit/test_wait.c"],
+    "faults": ["tests/unit/test_faults.c"],
     "queue": ["tests/unit/test_queue.c"],
     "model": ["tests/model/test_model.c", "tests/model/differential.c", "tests/model/model.c",
               "tests/model/shrink.c", "tests/model/world.c"],

@@ -3,11 +3,12 @@
 # Every engine under random calls, with few threads and with many.
 # RANGELOCK_STRESS_SECONDS sets how long each of them runs (default 5).
 # Usage: stress.sh SOURCE_ROOT PROGRAM
+# Meson sets MESON_EXE_WRAPPER, to several words, where the program is to be emulated.
 . "$1/tests/support/tap.sh"
 seconds=${RANGELOCK_STRESS_SECONDS:-5}
 
 for threads in 1 2 8 24; do
 	check "no violation with $threads threads in $seconds s" \
-		"$2" --engine all --threads $threads --seconds "$seconds"
+		$MESON_EXE_WRAPPER "$2" --engine all --threads $threads --seconds "$seconds"
 done
 tap_end

@@ -33,12 +33,73 @@ static int ignore(const struct rangelock_info *info, void *arg)
 	return 0;
 }
 
-START_TEST(sizes_are_as_promised)
+/* Where fields lie follows from their types: no machine pads in its own way, and no
+ * build of the library differs from the program's. */
+START_TEST(sizes_and_offsets_are_as_promised)
 {
-	ck_assert_uint_le(sizeof(struct rangelock), 64);
-	ck_assert_uint_le(sizeof(struct rangelock_req), 128);
+	struct word {
+		char c;
+		uint64_t u;
+	};
+	const size_t align = offsetof(struct word, u); /* 4 on i386 */
+	const size_t pointer = sizeof(void *);
+#define ALIGNED(n) (((n) + align - 1) / align * align)
+
+	ck_assert_uint_eq(sizeof(struct rangelock), 64);
+	ck_assert_uint_eq(sizeof(struct rangelock_req), 128);
+	ck_assert_uint_eq(_Alignof(struct rangelock), align);
+	ck_assert_uint_eq(_Alignof(struct rangelock_req), align);
+
+	ck_assert_uint_eq(sizeof(enum rangelock_mode), 4);
+	ck_assert_uint_eq(sizeof(enum rangelock_engine), 4);
+	ck_assert_uint_eq(offsetof(struct rangelock_range, mode), 16);
+	ck_assert_uint_eq(sizeof(struct rangelock_range), ALIGNED(20));
+
+	ck_assert_uint_eq(offsetof(struct rangelock_attr, flags), 4);
+	ck_assert_uint_eq(offsetof(struct rangelock_attr, name), 8);
+	ck_assert_uint_eq(offsetof(struct rangelock_attr, reserved_), ALIGNED(8 + pointer));
+	ck_assert_uint_eq(sizeof(struct rangelock_attr), ALIGNED(8 + pointer) + 32);
+
+	ck_assert_uint_eq(offsetof(struct rangelock_info, mode), 16);
+	ck_assert_uint_eq(offsetof(struct rangelock_info, state), 20);
+	ck_assert_uint_eq(offsetof(struct rangelock_info, req), 24);
+	ck_assert_uint_eq(offsetof(struct rangelock_info, arrival), ALIGNED(24 + pointer));
+	ck_assert_uint_eq(sizeof(struct rangelock_info), ALIGNED(24 + pointer) + 16);
+	ck_assert_uint_eq(sizeof(struct rangelock_stats), 16 * 8);
 	ck_assert(RANGELOCK_MAX == UINT64_MAX);
 	ck_assert_int_le(RANGELOCK_MAX_BYPASS, 16384);
+}
+END_TEST
+
+/* Inside a user's struct, at whatever offset the compiler finds for them: where 64-bit
+ * integers are aligned to 4 bytes, neither at a multiple of 8 nor of their size. */
+START_TEST(embedded_objects_work_and_keep_to_themselves)
+{
+	struct owner {
+		uint32_t before;
+		struct rangelock lock;
+		uint32_t between;
+		struct rangelock_req reqs[3];
+		uint32_t after;
+	} owners[2] = { { 1, RANGELOCK_INITIALIZER, 2, { RANGELOCK_REQ_INITIALIZER }, 3 },
+			{ 1, RANGELOCK_INITIALIZER, 2, { RANGELOCK_REQ_INITIALIZER }, 3 } };
+	const uint64_t far = UINT64_C(1) << 40; /* beyond 32 bits */
+
+	for (int i = 0; i < 2; i++) {
+		struct owner *o = &owners[i];
+
+		ck_assert_int_eq(rangelock_wrlock(&o->lock, &o->reqs[0], far, far + 10), 0);
+		ck_assert_int_eq(rangelock_trywrlock(&o->lock, &o->reqs[1], 0, 10), 0);
+		ck_assert_int_eq(rangelock_tryrdlock(&o->lock, &o->reqs[2], far + 9, far + 11),
+				 EBUSY);
+		ck_assert_int_eq(rangelock_tryrdlock(&o->lock, &o->reqs[2], far + 10, UINT64_MAX),
+				 0);
+		ck_assert(rangelock_is_locked(&o->lock, far, UINT64_MAX, RANGELOCK_READ));
+		for (int r = 0; r < 3; r++)
+			ck_assert_int_eq(rangelock_unlock(&o->lock, &o->reqs[r]), 0);
+		ck_assert_int_eq(rangelock_destroy(&o->lock), 0);
+		ck_assert(o->before == 1 && o->between == 2 && o->after == 3);
+	}
 }
 END_TEST
 
@@ -356,7 +417,8 @@ int main(void)
 	Suite *suite = suite_create("arguments");
 	TCase *tc = tcase_create("arguments");
 
-	tcase_add_test(tc, sizes_are_as_promised);
+	tcase_add_test(tc, sizes_and_offsets_are_as_promised);
+	tcase_add_test(tc, embedded_objects_work_and_keep_to_themselves);
 	tcase_add_loop_test(tc, null_objects_are_invalid, 0, N_CALLS);
 	tcase_add_loop_test(tc, empty_and_reversed_ranges_are_invalid, 0, N_CALLS);
 	tcase_add_loop_test(tc, every_call_locks_and_unlocks, 0, N_CALLS);

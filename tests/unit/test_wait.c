@@ -384,6 +384,8 @@ START_TEST(all_who_sleep_on_the_short_mutex_get_in)
 		pthread_create(&crowd[i], NULL, lock_beside, (void *)i);
 	while (mutex_sleeps < MANY)
 		sched_yield();
+	sleep_ns(20000000);
+	ck_assert_int_eq(mutex_sleeps, MANY); /* they do sleep: none has come back for nothing */
 	sem_post(&leave);
 	for (int i = 0; i < MANY; i++)
 		pthread_join(crowd[i], NULL);
