@@ -2,6 +2,7 @@
 #include "support/suite.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -29,8 +30,22 @@ uint64_t scaled(uint64_t n)
 	return divided ? divided : 1;
 }
 
+#ifdef MEASURE_COVERAGE
+/* What aborts on purpose is to count, too. */
+void __gcov_dump(void);
+
+static void on_abort(int signal)
+{
+	(void)signal;
+	__gcov_dump();
+}
+#endif
+
 int run_suite(Suite *suite)
 {
+#ifdef MEASURE_COVERAGE
+	signal(SIGABRT, on_abort);
+#endif
 	SRunner *runner = srunner_create(suite);
 
 	printf("# RANGELOCK_SEED=%" PRIu64 "\n", test_seed());

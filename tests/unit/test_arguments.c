@@ -366,11 +366,96 @@ START_TEST(absent_calls_check_their_arguments_and_say_enotsup)
 }
 END_TEST
 
-START_TEST(enter_aborts_where_it_is_absent)
+/* Each argument that can be wrong, by itself, of all calls beyond lock and unlock. */
+START_TEST(each_wrong_argument_is_invalid_by_itself)
+{
+	struct rangelock lock = RANGELOCK_INITIALIZER;
+	struct rangelock_req r = RANGELOCK_REQ_INITIALIZER, s = RANGELOCK_REQ_INITIALIZER;
+	struct rangelock_req two[2] = { RANGELOCK_REQ_INITIALIZER };
+	struct rangelock_range range = { 0, 10, RANGELOCK_READ };
+	struct rangelock_range reversed = { 10, 0, RANGELOCK_READ };
+	struct rangelock_range meet[][2] = {
+		{ { 0, 6, RANGELOCK_READ }, { 5, 15, RANGELOCK_WRITE } },
+		{ { 5, 15, RANGELOCK_WRITE }, { 0, 6, RANGELOCK_WRITE } },
+		{ { 0, 6, RANGELOCK_READ }, { 9, 9, RANGELOCK_READ } },
+	};
+	struct rangelock_range fit[][2] = {
+		{ { 0, 6, RANGELOCK_READ }, { 5, 15, RANGELOCK_READ } },
+		{ { 5, 15, RANGELOCK_WRITE }, { 0, 5, RANGELOCK_WRITE } },
+	};
+	uint64_t at = 77;
+	const int invalid[] = {
+		rangelock_downgrade(NULL, &r),
+		rangelock_downgrade(&lock, NULL),
+		rangelock_tryupgrade(NULL, &r),
+		rangelock_tryupgrade(&lock, NULL),
+		rangelock_upgrade(NULL, &r),
+		rangelock_upgrade(&lock, NULL),
+		rangelock_reduce(NULL, &r, 1, 2),
+		rangelock_reduce(&lock, NULL, 1, 2),
+		rangelock_reduce(&lock, &r, 2, 1),
+		rangelock_split(NULL, &r, 5, &s),
+		rangelock_split(&lock, NULL, 5, &s),
+		rangelock_split(&lock, &r, 5, NULL),
+		rangelock_split(&lock, &r, 5, &r),
+		rangelock_tryextend(NULL, &r, 0, 1),
+		rangelock_tryextend(&lock, NULL, 0, 1),
+		rangelock_tryextend(&lock, &r, 1, 1),
+		rangelock_rdlock_nested(NULL, &r, 0, 1, &s),
+		rangelock_rdlock_nested(&lock, NULL, 0, 1, &s),
+		rangelock_rdlock_nested(&lock, &r, 0, 1, NULL),
+		rangelock_rdlock_nested(&lock, &r, 0, 1, &r),
+		rangelock_rdlock_nested(&lock, &r, 1, 1, &s),
+		rangelock_lockv(NULL, two, fit[0], 2, NULL),
+		rangelock_lockv(&lock, NULL, fit[0], 2, NULL),
+		rangelock_lockv(&lock, two, NULL, 2, NULL),
+		rangelock_lockv(&lock, two, fit[0], 0, NULL),
+		rangelock_lockv(&lock, two, meet[0], 2, NULL),
+		rangelock_lockv(&lock, two, meet[1], 2, NULL),
+		rangelock_lockv(&lock, two, meet[2], 2, NULL),
+		rangelock_unlockv(NULL, two, 2),
+		rangelock_unlockv(&lock, NULL, 2),
+		rangelock_unlockv(&lock, two, 0),
+		rangelock_submit(NULL, &r, &range, granted, NULL),
+		rangelock_submit(&lock, NULL, &range, granted, NULL),
+		rangelock_submit(&lock, &r, NULL, granted, NULL),
+		rangelock_submit(&lock, &r, &reversed, granted, NULL),
+		rangelock_submit(&lock, &r, &range, NULL, NULL),
+		rangelock_reserve(NULL, &r, 0, 1),
+		rangelock_reserve(&lock, NULL, 0, 1),
+		rangelock_reserve(&lock, &r, 1, 0),
+		rangelock_reserve_gap(NULL, &r, 1, 1, 0, 9, &at),
+		rangelock_reserve_gap(&lock, NULL, 1, 1, 0, 9, &at),
+		rangelock_reserve_gap(&lock, &r, 0, 1, 0, 9, &at),
+		rangelock_reserve_gap(&lock, &r, 1, 0, 0, 9, &at),
+		rangelock_reserve_gap(&lock, &r, 1, 1, 9, 9, &at),
+		rangelock_reserve_gap(&lock, &r, 1, 1, 0, 9, NULL),
+		rangelock_commit(NULL, &r, NULL),
+		rangelock_commit(&lock, NULL, NULL),
+		rangelock_unreserve(NULL, &r),
+		rangelock_unreserve(&lock, NULL),
+		rangelock_wait_entered(NULL, &r, &range, NULL),
+		rangelock_wait_entered(&lock, NULL, &range, NULL),
+		rangelock_wait_entered(&lock, &r, NULL, NULL),
+		rangelock_wait_entered(&lock, &r, &reversed, NULL),
+		rangelock_lock_chosen(NULL, &r, choose, NULL, NULL),
+		rangelock_lock_chosen(&lock, NULL, choose, NULL, NULL),
+		rangelock_lock_chosen(&lock, &r, NULL, NULL, NULL),
+	};
+
+	for (size_t i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++)
+		ck_assert_msg(invalid[i] == EINVAL, "case %zu: %d", i, invalid[i]);
+	for (size_t i = 0; i < 2; i++) /* ranges that meet, but not to conflict */
+		ck_assert_int_ne(rangelock_lockv(&lock, two, fit[i], 2, NULL), EINVAL);
+	ck_assert(at == 77);
+}
+END_TEST
+
+START_TEST(enter_and_leave_abort_where_they_are_absent)
 {
 	static struct rangelock lock = RANGELOCK_INITIALIZER;
 
-	rangelock_enter(&lock);
+	_i ? rangelock_enter(&lock) : rangelock_leave(&lock);
 }
 END_TEST
 
@@ -429,7 +514,9 @@ int main(void)
 	tcase_add_test(tc, init_keeps_what_the_capabilities_say);
 	tcase_add_loop_test(tc, a_destroyed_lock_is_refused_until_it_is_made_anew, 0, N_CALLS);
 	tcase_add_test(tc, absent_calls_check_their_arguments_and_say_enotsup);
-	tcase_add_test_raise_signal(tc, enter_aborts_where_it_is_absent, SIGABRT);
+	tcase_add_test(tc, each_wrong_argument_is_invalid_by_itself);
+	tcase_add_loop_test_raise_signal(tc, enter_and_leave_abort_where_they_are_absent, SIGABRT,
+					 0, 2);
 	tcase_add_test(tc, a_request_can_serve_many_locks_one_after_the_other);
 	tcase_add_test(tc, errno_is_left_alone);
 	tcase_add_test(tc, the_version_is_that_of_the_build);
