@@ -28,11 +28,17 @@
 	atomic_compare_exchange_strong_explicit(p, expected, v, memory_order_##success, \
 						memory_order_##failure)
 
-#define rl_relax() ck_pr_stall()
+#define rl_relax()	  ck_pr_stall()
+
+/* This thread's own of a variable that is RL_THREAD_LOCAL. */
+#define rl_mine(variable) (&(variable))
 
 #endif /* RL_ATOMIC_HEADER */
 
-#define rl_likely(x)   __builtin_expect(!!(x), 1)
-#define rl_unlikely(x) __builtin_expect(!!(x), 0)
+/* initial-exec, since else a thread's first use could allocate. */
+#define RL_THREAD_LOCAL __attribute__((tls_model("initial-exec"))) _Thread_local
+
+#define rl_likely(x)	__builtin_expect(!!(x), 1)
+#define rl_unlikely(x)	__builtin_expect(!!(x), 0)
 
 #endif

@@ -15,9 +15,20 @@
 #include "base/itree.h"
 
 enum req_state {
-	REQ_IDLE = 0, /* in no engine; may be the fast holder (front/word.h) */
-	REQ_WAITING,
+	REQ_IDLE = 0,  /* in no engine; may be the fast holder (front/word.h) */
+	REQ_REVOKED,   /* the same; was reserved, and a write was granted over it */
+	REQ_RESERVED,  /* among the lock's reservations */
+	REQ_WAITING,   /* in the engine, as the rest */
+	REQ_UPGRADING, /* held for read; its mode is the write that it waits for */
 	REQ_HELD
+};
+
+/* What else there is to say of a request, while it waits. */
+enum req_flags {
+	REQ_NESTED = 1,	    /* goes before all that wait (rdlock_nested) */
+	REQ_COMMITTING = 2, /* its reservation stands */
+	REQ_SUBMITTED = 4,  /* its owner is told by a callback */
+	REQ_VECTOR = 8	    /* its owner is told when all of its vector are held */
 };
 
 struct __attribute__((may_alias)) req {
@@ -27,7 +38,8 @@ struct __attribute__((may_alias)) req {
 
 	/* Written and read only inside the lock's short mutex. */
 	uint8_t state;	   /* enum req_state */
-	uint32_t blockers; /* earlier conflicting requests in the engine */
+	uint8_t flags;	   /* enum req_flags */
+	uint32_t blockers; /* requests in the engine that it waits for */
 	uint64_t arrival;  /* order among the lock's requests; 0 outside the engine */
 	struct lock *lock; /* where state is not REQ_IDLE */
 
@@ -35,22 +47,51 @@ struct __attribute__((may_alias)) req {
 	 * lock's mutex; a late cancel reads it inside its own lock's. */
 	_Atomic(struct lock *) waits_on;
 
-	struct req *granted; /* next in a list of grants to be published */
+	/* Of one that is to be told; written with the decision, and by nobody
+	 * after that, since whoever tells it has left the mutex. */
+	struct req *next_answer;
+	uint8_t verdict; /* enum park */
+	bool call_back;	 /* it is told by its callback */
 
 	/* The word its owner waits on: enum park (wait/wait.h). */
 	_Atomic uint32_t park;
+
+	union {
+		struct { /* REQ_SUBMITTED */
+			rangelock_granted_fn *fn;
+			void *arg;
+		} callback;
+		struct {		    /* REQ_VECTOR */
+			struct req *leader; /* the first of them, on whose word the owner waits */
+			uint32_t waiting;   /* of the leader: how many are not held */
+			uint32_t n;	    /* of the leader: how many there are */
+		} vector;
+	};
 };
+
+/* Those whose owners are to be told, in order, once the short mutex has been left. */
+struct answers {
+	struct req *first, **last;
+};
+
+static inline void answers_init(struct answers *a)
+{
+	a->first = NULL;
+	a->last = &a->first;
+}
 
 struct __attribute__((may_alias)) lock {
 	_Atomic uintptr_t word; /* front/word.h */
 
 	/* Inside the short mutex. */
-	struct itree tree;
+	struct itree tree;     /* all that is held or waits */
+	struct itree reserved; /* reservations, but those whose commit waits */
 	uint64_t arrivals;
+	uint32_t commits; /* how many wait */
 
 	/* Set at init. */
 	const char *name;
-	uint32_t engine, flags;
+	uint16_t engine, flags;
 };
 
 _Static_assert(sizeof(struct req) <= sizeof(struct rangelock_req), "request fits");
@@ -71,6 +112,18 @@ static inline struct req *to_req(struct rangelock_req *req)
 static inline struct req *node_req(const struct itree_node *node)
 {
 	return (struct req *)(void *)((char *)(uintptr_t)node - offsetof(struct req, node));
+}
+
+/* The i-th of a vector of requests: they stand in the caller's array. */
+static inline struct req *nth_req(struct req *first, size_t i)
+{
+	return to_req((struct rangelock_req *)(void *)first + i);
+}
+
+/* Is it in no use, so that it can be locked? */
+static inline bool is_free(const struct req *req)
+{
+	return req->state <= REQ_REVOKED;
 }
 
 /* Do two requests with these modes conflict, where their ranges overlap? */

@@ -29,8 +29,8 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		return ENOTSUP;
 
 	memset(public_lock, 0, sizeof(*public_lock));
-	lock->engine = attr->engine;
-	lock->flags = attr->flags;
+	lock->engine = (uint16_t)attr->engine;
+	lock->flags = (uint16_t)attr->flags;
 	lock->name = attr->name;
 	return 0;
 }
@@ -45,7 +45,7 @@ int rangelock_destroy(struct rangelock *public_lock)
 	int error = rl_enter(lock);
 	if (error)
 		return error;
-	if (!itree_empty(&lock->tree)) {
+	if (!rl_tree_is_empty(lock)) {
 		rl_leave(lock);
 		return EBUSY;
 	}
@@ -89,7 +89,11 @@ int rangelock_stats(struct rangelock *lock, struct rangelock_stats *ret_stats)
 
 unsigned rangelock_engine_caps(enum rangelock_engine engine)
 {
-	return engine == RANGELOCK_TREE ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO : 0;
+	return engine == RANGELOCK_TREE
+		   ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
+			 RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
+			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER
+		   : 0;
 }
 
 const char *rangelock_version(void)

@@ -1,74 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Lock, try, timed, unlock and cancel: the fast path, and what leads to the
- * engine and to the waiting.  Nothing here knows how the engine keeps its
+ * Lock, try, timed, nested, unlock and cancel: the fast path, and what leads to
+ * the engine and to the waiting.  Nothing here knows how the engine keeps its
  * requests or, but for WORD_IDLE, how the word is encoded.
- *
- * Who touches a waiting request.  Inside the short mutex the engine decides,
- * and changes its state: REQ_HELD by a grant, REQ_IDLE by a cancel.  The
- * thread that decided then owes the owner one rl_unpark(), made after it has
- * left the mutex.  So:
- *
- *   A1  An owner that gives up enters the mutex.  If its request is still
- *       REQ_WAITING it takes it back, and nobody owes it anything.  Else an
- *       answer is on its way, and it waits for that, however late it is.
- *   A2  A granter reads the link to the next grant before it answers: the
- *       answer ends its right to look.
- *   A3  The lock's memory is not touched after the first answer: those who
- *       got one may unlock, destroy and free it.
  */
 #include <errno.h>
 
-#include "front/word.h"
-#include "tree/tree.h"
+#include "front/front.h"
 #include "wait/wait.h"
 
-enum patience { TRY, WAIT };
-
-static inline void describe(struct req *req, uint64_t start, uint64_t end, enum rangelock_mode mode)
+int rl_arrive(struct lock *lock, struct req *req, const struct rangelock_range *range,
+	      enum patience patience, const struct timespec *abstime, struct answers *answers)
 {
-	req->node.start = start;
-	req->node.end = end;
-	req->mode = (uint8_t)mode;
-}
+	uint32_t blockers = rl_tree_conflicts(lock, range->start, range->end, range->mode);
 
-static void answer(struct req *grants)
-{
-	while (grants) {
-		struct req *next = grants->granted; /* A2 */
-		rl_unpark(&grants->park, PARK_GRANTED);
-		grants = next;
-	}
-}
-
-static int result(enum park verdict)
-{
-	return verdict == PARK_GRANTED ? 0 : ECANCELED;
-}
-
-/* The request is in the engine, waiting. */
-static int wait_for_grant(struct lock *lock, struct req *req, uint32_t blockers,
-			  const struct timespec *abstime)
-{
-	enum park verdict = rl_park(&req->park, blockers, abstime);
-
-	if (verdict != PARK_TIMED_OUT)
-		return result(verdict);
-
-	rl_enter(lock); /* does not fail: nobody may destroy it while we are here */
-	if (req->state == REQ_WAITING) {
-		struct req *grants = rl_tree_remove(lock, req);
-		rl_leave(lock);
-		answer(grants);
-		return ETIMEDOUT;
-	}
-	rl_leave(lock);
-	return result(rl_park(&req->park, 0, NULL)); /* A1 */
-}
-
-static bool sound(const struct timespec *abstime)
-{
-	return !abstime || (abstime->tv_nsec >= 0 && abstime->tv_nsec <= 999999999);
+	if (blockers && patience == TRY)
+		return EBUSY;
+	if (blockers && !is_sound_time(abstime))
+		return EINVAL;
+	describe(req, range->start, range->end, range->mode);
+	rl_store(&req->park, PARK_WAITING, relaxed);
+	rl_tree_insert(lock, req, rl_tree_arrive(lock), blockers, answers);
+	return blockers ? EINPROGRESS : 0;
 }
 
 static __attribute__((noinline)) int lock_slow(struct lock *lock, struct req *req, uint64_t start,
@@ -76,25 +29,18 @@ static __attribute__((noinline)) int lock_slow(struct lock *lock, struct req *re
 					       enum patience patience,
 					       const struct timespec *abstime)
 {
+	struct rangelock_range range = { start, end, mode };
+	struct answers answers;
 	int error = rl_enter(lock);
-	uint32_t blockers = 0;
 
 	if (error)
 		return error;
-
-	if (req->state != REQ_IDLE)
-		error = EINVAL;
-	else if ((blockers = rl_tree_conflicts(lock, start, end, mode)) != 0)
-		error = patience == TRY ? EBUSY : sound(abstime) ? 0 : EINVAL;
-
-	if (!error) {
-		describe(req, start, end, mode);
-		rl_store(&req->park, PARK_WAITING, relaxed);
-		rl_tree_insert(lock, req, blockers);
-	}
-	rl_leave(lock);
-
-	return error || !blockers ? error : wait_for_grant(lock, req, blockers, abstime);
+	answers_init(&answers);
+	error = is_free(req) ? rl_arrive(lock, req, &range, patience, abstime, &answers) : EINVAL;
+	if (error == EINPROGRESS)
+		return rl_leave_and_wait(lock, req, &answers, abstime);
+	rl_leave_and_answer(lock, &answers);
+	return error;
 }
 
 static inline int lock_range(struct rangelock *public_lock, struct rangelock_req *public_req,
@@ -151,19 +97,50 @@ int rangelock_timedwrlock(struct rangelock *lock, struct rangelock_req *req, uin
 	return lock_range(lock, req, start, end, RANGELOCK_WRITE, WAIT, abstime);
 }
 
+int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req *public_req,
+			    uint64_t start, uint64_t end, const struct rangelock_req *public_outer)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	const struct req *outer = (const struct req *)(const void *)public_outer;
+	struct answers answers;
+
+	if (!lock || !req || !outer || req == outer || start >= end)
+		return EINVAL;
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	answers_init(&answers);
+	if (!is_free(req)) {
+		error = EINVAL;
+	} else if (!is_held(lock, outer)) {
+		error = EPERM;
+	} else {
+		describe(req, start, end, RANGELOCK_READ);
+		req->flags = REQ_NESTED;
+		rl_store(&req->park, PARK_WAITING, relaxed);
+		rl_tree_insert_nested(lock, req, &answers);
+		if (req->state == REQ_WAITING)
+			return rl_leave_and_wait(lock, req, &answers, NULL);
+	}
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}
+
 static __attribute__((noinline)) int unlock_slow(struct lock *lock, struct req *req)
 {
-	struct req *grants = NULL;
+	struct answers answers;
 	int error = rl_enter(lock);
 
 	if (error)
 		return error;
-	if (req->state != REQ_HELD || req->lock != lock)
-		error = EPERM;
+	answers_init(&answers);
+	if (is_held(lock, req))
+		rl_tree_remove(lock, req, &answers);
 	else
-		grants = rl_tree_remove(lock, req);
-	rl_leave(lock);
-	answer(grants);
+		error = EPERM;
+	rl_leave_and_answer(lock, &answers);
 	return error;
 }
 
@@ -179,11 +156,17 @@ int rangelock_unlock(struct rangelock *public_lock, struct rangelock_req *public
 	return unlock_slow(lock, req);
 }
 
+/* The request whose owner is told: of a vector that is one for all. */
+static struct req *told(struct req *req)
+{
+	return req->flags & REQ_VECTOR ? req->vector.leader : req;
+}
+
 int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public_req)
 {
 	struct lock *lock = to_lock(public_lock);
 	struct req *req = to_req(public_req);
-	struct req *grants = NULL;
+	struct answers answers;
 
 	if (!lock || !req)
 		return EINVAL;
@@ -191,15 +174,15 @@ int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public
 	int error = rl_enter(lock);
 	if (error)
 		return error;
-	if (rl_load(&req->waits_on, relaxed) != lock) /* E4: it may be in use elsewhere */
-		error = EBUSY;
-	else
-		grants = rl_tree_remove(lock, req);
-	rl_leave(lock);
+	answers_init(&answers);
+	if (is_waiting(lock, req)) {
+		struct req *whom = told(req);
 
-	if (!error) {
-		rl_unpark(&req->park, PARK_CANCELED);
-		answer(grants);
+		rl_tree_give_up(lock, req, true, &answers);
+		rl_tree_answer(whom, PARK_CANCELED, &answers);
+	} else {
+		error = EBUSY;
 	}
+	rl_leave_and_answer(lock, &answers);
 	return error;
 }

@@ -73,7 +73,7 @@ void rl_leave(struct lock *lock)
 	if (sole)
 		leave_to(lock, fast_word(sole));
 	else
-		leave_to(lock, itree_empty(&lock->tree) ? WORD_IDLE : WORD_ENGINE);
+		leave_to(lock, rl_tree_is_empty(lock) ? WORD_IDLE : WORD_ENGINE);
 }
 
 void rl_leave_dead(struct lock *lock)

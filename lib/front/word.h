@@ -12,7 +12,8 @@
  *
  * Invariants:
  *
- *   F1  At IDLE and FAST the engine is empty.  At ENGINE it has two requests or more.
+ *   F1  At IDLE and FAST the engine is empty.  At ENGINE it has two requests or more, or
+ *       a reservation.
  *   F2  A request is dereferenced on its address in the word only by a thread
  *       whose CAS replaced that word by LOCKED.  Its owner then cannot end the
  *       unlock call before the mutex is given back, so the memory lives; and

@@ -4,43 +4,54 @@
  *
  * Interface.  tree.h; the front calls it inside the lock's short mutex.
  *
- * Structure.  One interval tree (itree.h) of all requests, held and waiting.
- * Each carries the number of its arrival, and `blockers`: how many requests
- * that arrived earlier and conflict with it are still in the tree.
+ * Structure.  One interval tree (itree.h) of all requests, held and waiting,
+ * and one of reservations.  Each request carries the number of its arrival, and
+ * `blockers`: how many others it waits for.
  *
  * Common case.  A request that conflicts with nothing counts 0 blockers, goes
  * in and is held.  (The most common case, a request that is alone, never comes
  * here: it lives in the lock word.)
  *
- * Conflict and waiting.  A request with blockers waits.  Whoever leaves the
- * tree, by unlock, time-out or cancel, takes itself off the count of every
- * later conflicting request; a count that reaches 0 is a grant, made on the
- * spot: the request is held from then on, whether or not its owner runs.
+ * Conflict and waiting.  Of two requests that conflict one precedes the other,
+ * unless both hold, which cannot be:
  *
- *   E1  r.blockers = the number of requests q in the tree with
- *       q.arrival < r.arrival that conflict with r.
+ *	whoever holds		precedes all that wait
+ *	a nested read		precedes upgrades and all others that wait
+ *	an upgrade		precedes all others that wait
+ *	of any other two that wait, the one that arrived earlier
+ *
+ * An upgrade that waits holds its read meanwhile; it is to others the write that
+ * it is to become.  Whoever leaves, or comes to cover or exclude less, takes itself
+ * off the count of those that it no longer precedes; a count that reaches 0 is
+ * a grant, made on the spot: the request is held from then on, whether or not
+ * its owner runs.
+ *
+ *   E1  r.blockers = the number of requests in the tree that precede r.
  *   E2  r is held if and only if r.blockers = 0.
- *   E3  Arrival numbers are unique within the tree and follow the order in
- *       which requests entered the short mutex.  A request that comes from the
- *       lock word has 0: the engine was empty, so it is the oldest.
+ *   E3  Arrival numbers follow the order in which requests entered the short
+ *       mutex; those of one vector share theirs, and do not conflict.  A request
+ *       that comes from the lock word has 0: the engine was empty, so it is the
+ *       oldest.
+ *   E4  r.waits_on is a lock if and only if the call that r is of waits in that
+ *       lock's engine.  Relaxed is enough: it becomes this lock, and ceases to
+ *       be it, only inside this lock's mutex, so that whoever is inside reads this
+ *       lock only if that is true now.  What it reads of other locks may be old.
+ *   E5  A reservation overlaps no other, nor a commit that waits, nor a write that
+ *       was granted since it was made.
  *
- *   E4  r.waits_on is a lock if and only if r waits in that lock's engine.
- *       Relaxed is enough: it becomes this lock, and ceases to be it, only
- *       inside this lock's mutex, so that whoever is inside reads this lock
- *       only if that is true now.  What it reads of other locks may be old.
+ * E1 is exact at entry, since all that is in the tree arrived earlier; only a
+ * nested read has to be added to the counts of those that it goes before.  It is
+ * kept at exit because precedence, not counts or modes alone, says who had counted
+ * the one who leaves: a reader that gives up has never been counted by later
+ * readers, and must not be taken off their counts.
  *
- * E1 is exact at entry, since all that is in the tree arrived earlier.  It is
- * kept at exit because arrival numbers, not counts or modes alone, say who had
- * counted the one who leaves: a reader that gives up has never been counted by
- * later readers, and must not be taken off their counts.
- *
- * From E1 and E2: no two holders conflict (the later one would have counted the
- * earlier); conflicting requests are granted in the order of arrival; nobody
+ * From E1 and E2: no two holders conflict (of any two, one precedes until it has
+ * left); conflicting requests are granted in the order of precedence; nobody
  * waits for a request that he does not conflict with.
  *
- * Progress.  Waiting is for earlier requests only, so it cannot form a cycle
- * within one lock unless a thread waits for what it holds itself.  Each step
- * costs O((1 + k) log n), for n requests in the tree, k of which overlap.
+ * Progress.  Precedence has no cycles, so waiting cannot form one within one
+ * lock unless a thread waits for what it holds itself.  Each step costs
+ * O((1 + k) log n), for n requests in the tree, k of which overlap.
  *
  * Reclamation.  None: the request is the node.  Whoever takes a request out
  * does so inside the mutex, and no link to it is left.
@@ -49,6 +60,36 @@
  * Introduce range reader/writer lock" (Linux, 2017); as in Lustre's ldlm.
  */
 #include "tree/tree.h"
+
+#include <errno.h>
+
+/* What a request is to the others: as it was, or as it will be. */
+struct claim {
+	uint64_t start, end, arrival;
+	uint8_t mode, state;
+	bool nested;
+};
+
+static struct claim claim_of(const struct req *req)
+{
+	return (struct claim){ req->node.start, req->node.end, req->arrival,
+			       req->mode,	req->state,    req->flags & REQ_NESTED };
+}
+
+static unsigned rank(const struct claim *c)
+{
+	return c->nested ? 0 : c->state == REQ_UPGRADING ? 1 : 2;
+}
+
+static bool precedes(const struct claim *p, const struct claim *q)
+{
+	if (q->state == REQ_HELD || p->start >= q->end || q->start >= p->end ||
+	    !modes_conflict(p->mode, q->mode))
+		return false;
+	if (p->state == REQ_HELD || rank(p) != rank(q))
+		return p->state == REQ_HELD || rank(p) < rank(q);
+	return p->arrival < q->arrival;
+}
 
 /* The first and the next request that overlap a range, in order of start. */
 static struct req *first(const struct lock *lock, uint64_t start, uint64_t end)
@@ -72,20 +113,148 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
 	return n;
 }
 
+/* ---- Who is to be told ---- */
+
+void rl_tree_answer(struct req *req, enum park verdict, struct answers *answers)
+{
+	req->verdict = (uint8_t)verdict;
+	req->call_back = req->flags & REQ_SUBMITTED;
+	req->next_answer = NULL;
+	*answers->last = req;
+	answers->last = &req->next_answer;
+}
+
+/* All of a vector: its call waits no more. */
+static void end_vector_wait(struct req *leader)
+{
+	for (uint32_t i = 0; i < leader->vector.n; i++)
+		rl_store(&nth_req(leader, i)->waits_on, NULL, relaxed);
+}
+
+static void grant(struct lock *lock, struct req *req, struct answers *answers)
+{
+	req->state = REQ_HELD;
+	if (req->flags & REQ_VECTOR) {
+		req = req->vector.leader;
+		if (--req->vector.waiting)
+			return;
+		end_vector_wait(req);
+	} else {
+		lock->commits -= (req->flags & REQ_COMMITTING) != 0;
+		req->flags &= (uint8_t)~REQ_COMMITTING;
+		rl_store(&req->waits_on, NULL, relaxed);
+	}
+	rl_tree_answer(req, PARK_GRANTED, answers);
+}
+
+/* A claim has changed from was to now; NULL is none.  Each of the others that it has
+ * ceased to precede, or come to precede, counts it less, or more. */
+static void recount(struct lock *lock, const struct req *self, const struct claim *was,
+		    const struct claim *now, struct answers *answers)
+{
+	uint64_t start = was ? was->start : now->start, end = was ? was->end : now->end;
+
+	if (now && now->start < start)
+		start = now->start;
+	if (now && now->end > end)
+		end = now->end;
+	for (struct req *q = first(lock, start, end); q; q = next(q, start, end)) {
+		if (q->state == REQ_HELD || q == self)
+			continue;
+		struct claim claim = claim_of(q);
+		bool before = was && precedes(was, &claim), after = now && precedes(now, &claim);
+
+		if (before == after)
+			continue;
+		q->blockers += after ? 1u : -1u;
+		if (!q->blockers)
+			grant(lock, q, answers);
+	}
+}
+
+/* ---- In and out ---- */
+
 /* req is out of the tree. */
 static void retire(struct req *req)
 {
-	if (req->state == REQ_WAITING)
+	if (req->state != REQ_HELD)
 		rl_store(&req->waits_on, NULL, relaxed);
 	req->state = REQ_IDLE;
 	if (req->arrival) /* a needless store costs its owner a cache miss */
 		req->arrival = 0;
 }
 
-void rl_tree_insert(struct lock *lock, struct req *req, uint32_t blockers)
+static void take_out(struct lock *lock, struct req *req, struct answers *answers)
+{
+	struct claim was = claim_of(req);
+
+	rl_itree_remove(&lock->tree, &req->node);
+	retire(req);
+	recount(lock, req, &was, NULL, answers);
+}
+
+/* ---- Reservations that a write revokes ---- */
+
+static struct req *first_reserved(const struct lock *lock, uint64_t start, uint64_t end)
+{
+	struct itree_node *node = rl_itree_first(&lock->reserved, start, end);
+	return node ? node_req(node) : NULL;
+}
+
+static struct req *first_commit(const struct lock *lock, uint64_t start, uint64_t end)
+{
+	for (struct req *q = first(lock, start, end); q; q = next(q, start, end))
+		if (q->state == REQ_WAITING && q->flags & REQ_COMMITTING)
+			return q;
+	return NULL;
+}
+
+static void revoke(struct lock *lock, const struct req *by, struct answers *answers)
+{
+	uint64_t start = by->node.start, end = by->node.end;
+	struct req *r;
+
+	if (by->mode != RANGELOCK_WRITE)
+		return;
+	while ((r = first_reserved(lock, start, end))) {
+		rl_itree_remove(&lock->reserved, &r->node);
+		r->state = REQ_REVOKED;
+	}
+	while (lock->commits && (r = first_commit(lock, start, end))) {
+		lock->commits--;
+		take_out(lock, r, answers);
+		rl_tree_answer(r, PARK_CANCELED, answers);
+	}
+}
+
+static void revoke_all(struct lock *lock, struct req *by, struct answers *answers)
+{
+	if (by->flags & REQ_VECTOR)
+		for (uint32_t i = 0; i < by->vector.n; i++)
+			revoke(lock, nth_req(by, i), answers);
+	else
+		revoke(lock, by, answers);
+}
+
+/* Each grant from here on revokes; which may lead to further ones. */
+static void settle(struct lock *lock, struct req **from, struct answers *answers)
+{
+	for (; *from; from = &(*from)->next_answer)
+		if ((*from)->verdict == PARK_GRANTED)
+			revoke_all(lock, *from, answers);
+}
+
+/* ---- Arrivals ---- */
+
+uint64_t rl_tree_arrive(struct lock *lock)
+{
+	return ++lock->arrivals;
+}
+
+static void place(struct lock *lock, struct req *req, uint64_t arrival, uint32_t blockers)
 {
 	req->lock = lock;
-	req->arrival = ++lock->arrivals;
+	req->arrival = arrival;
 	req->blockers = blockers;
 	req->state = blockers ? REQ_WAITING : REQ_HELD;
 	if (blockers)
@@ -93,10 +262,301 @@ void rl_tree_insert(struct lock *lock, struct req *req, uint32_t blockers)
 	rl_itree_insert(&lock->tree, &req->node);
 }
 
+/* A grant to a request whose owner is here, and need not be told. */
+static void granted_at_once(struct lock *lock, struct req *req, struct answers *answers)
+{
+	struct req **from = answers->last;
+
+	revoke(lock, req, answers);
+	settle(lock, from, answers);
+}
+
+void rl_tree_insert(struct lock *lock, struct req *req, uint64_t arrival, uint32_t blockers,
+		    struct answers *answers)
+{
+	place(lock, req, arrival, blockers);
+	if (!blockers && !(req->flags & REQ_VECTOR))
+		granted_at_once(lock, req, answers);
+}
+
+void rl_tree_insert_nested(struct lock *lock, struct req *req, struct answers *answers)
+{
+	uint64_t start = req->node.start, end = req->node.end;
+	uint32_t blockers = 0;
+
+	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end))
+		blockers += q->state == REQ_HELD && q->mode == RANGELOCK_WRITE;
+	place(lock, req, rl_tree_arrive(lock), blockers);
+
+	struct claim now = claim_of(req);
+	recount(lock, req, NULL, &now, answers);
+}
+
+bool rl_tree_tie_vector(struct lock *lock, struct req *first_req, size_t n, struct answers *answers)
+{
+	uint32_t waiting = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct req *r = nth_req(first_req, i);
+
+		r->vector.leader = first_req;
+		waiting += r->state == REQ_WAITING;
+	}
+	first_req->vector.waiting = waiting;
+	first_req->vector.n = (uint32_t)n;
+	if (waiting) {
+		for (size_t i = 0; i < n; i++)
+			rl_store(&nth_req(first_req, i)->waits_on, lock, relaxed);
+		return true;
+	}
+	struct req **from = answers->last;
+	revoke_all(lock, first_req, answers);
+	settle(lock, from, answers);
+	return false;
+}
+
+void rl_tree_remove(struct lock *lock, struct req *req, struct answers *answers)
+{
+	struct req **from = answers->last;
+
+	take_out(lock, req, answers);
+	settle(lock, from, answers);
+}
+
+static void give_up_upgrade(struct lock *lock, struct req *req, struct answers *answers)
+{
+	struct claim was = claim_of(req);
+
+	req->state = REQ_HELD;
+	req->mode = RANGELOCK_READ;
+	req->blockers = 0;
+	rl_store(&req->waits_on, NULL, relaxed);
+
+	struct claim now = claim_of(req);
+	recount(lock, req, &was, &now, answers);
+}
+
+void rl_tree_give_up(struct lock *lock, struct req *req, bool end_reservation,
+		     struct answers *answers)
+{
+	struct req **from = answers->last;
+
+	if (req->state == REQ_UPGRADING) {
+		give_up_upgrade(lock, req, answers);
+	} else if (req->flags & REQ_VECTOR) {
+		struct req *leader = req->vector.leader;
+
+		end_vector_wait(leader);
+		for (uint32_t i = 0; i < leader->vector.n; i++)
+			take_out(lock, nth_req(leader, i), answers);
+	} else {
+		take_out(lock, req, answers);
+		if (req->flags & REQ_COMMITTING) {
+			lock->commits--;
+			if (!end_reservation) {
+				req->state = REQ_RESERVED;
+				req->arrival = rl_tree_arrive(lock);
+				rl_itree_insert(&lock->reserved, &req->node);
+			}
+		}
+	}
+	settle(lock, from, answers);
+}
+
+/* ---- Change what is held ---- */
+
+void rl_tree_downgrade(struct lock *lock, struct req *req, struct answers *answers)
+{
+	struct req **from = answers->last;
+	struct claim was = claim_of(req);
+
+	req->mode = RANGELOCK_READ;
+
+	struct claim now = claim_of(req);
+	recount(lock, req, &was, &now, answers);
+	settle(lock, from, answers);
+}
+
+/* Does any other request overlap? */
+static struct req *another(const struct lock *lock, const struct req *req, unsigned state)
+{
+	uint64_t start = req->node.start, end = req->node.end;
+
+	for (struct req *q = first(lock, start, end); q; q = next(q, start, end))
+		if (q != req && (!state || q->state == state))
+			return q;
+	return NULL;
+}
+
+int rl_tree_try_upgrade(struct lock *lock, struct req *req, struct answers *answers)
+{
+	if (req->mode == RANGELOCK_WRITE)
+		return 0;
+	if (another(lock, req, 0))
+		return EBUSY;
+	req->mode = RANGELOCK_WRITE;
+	granted_at_once(lock, req, answers);
+	return 0;
+}
+
+int rl_tree_upgrade(struct lock *lock, struct req *req, struct answers *answers)
+{
+	uint64_t start = req->node.start, end = req->node.end;
+	struct claim was = claim_of(req);
+
+	if (req->mode == RANGELOCK_WRITE)
+		return 0;
+	if (another(lock, req, REQ_UPGRADING))
+		return EDEADLK;
+	req->mode = RANGELOCK_WRITE;
+	req->state = REQ_UPGRADING;
+	req->flags = 0;
+
+	struct claim now = claim_of(req);
+	recount(lock, req, &was, &now, answers); /* grants nothing: it only adds */
+	req->blockers = 0;
+	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end)) {
+		struct claim claim = claim_of(q);
+
+		req->blockers += q != req && precedes(&claim, &now);
+	}
+	if (req->blockers) {
+		rl_store(&req->waits_on, lock, relaxed);
+		return EINPROGRESS;
+	}
+	req->state = REQ_HELD;
+	granted_at_once(lock, req, answers);
+	return 0;
+}
+
+static void move(struct lock *lock, struct req *req, uint64_t start, uint64_t end)
+{
+	rl_itree_remove(&lock->tree, &req->node);
+	req->node.start = start;
+	req->node.end = end;
+	rl_itree_insert(&lock->tree, &req->node);
+}
+
+void rl_tree_reduce(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
+		    struct answers *answers)
+{
+	struct req **from = answers->last;
+	struct claim was = claim_of(req);
+
+	move(lock, req, start, end);
+
+	struct claim now = claim_of(req);
+	recount(lock, req, &was, &now, answers);
+	settle(lock, from, answers);
+}
+
+void rl_tree_split(struct lock *lock, struct req *req, uint64_t at, struct req *tail,
+		   struct answers *answers)
+{
+	tail->node.start = at;
+	tail->node.end = req->node.end;
+	tail->mode = req->mode;
+	tail->flags = 0;
+	place(lock, tail, req->arrival, 0);
+
+	/* The tail first, so that nobody's count drops to 0 meanwhile. */
+	struct claim now = claim_of(tail);
+	recount(lock, tail, NULL, &now, answers);
+	rl_tree_reduce(lock, req, req->node.start, at, answers);
+}
+
+int rl_tree_try_extend(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
+		       struct answers *answers)
+{
+	uint64_t old_start = req->node.start, old_end = req->node.end;
+
+	if ((start < old_start && rl_tree_conflicts(lock, start, old_start, req->mode)) ||
+	    (old_end < end && rl_tree_conflicts(lock, old_end, end, req->mode)))
+		return EBUSY;
+	move(lock, req, start, end);
+	granted_at_once(lock, req, answers);
+	return 0;
+}
+
+/* ---- Reservations ---- */
+
+/* The first write, held or waiting, or NULL. */
+static struct req *first_write(const struct lock *lock, uint64_t start, uint64_t end)
+{
+	for (struct req *q = first(lock, start, end); q; q = next(q, start, end))
+		if (q->mode == RANGELOCK_WRITE)
+			return q;
+	return NULL;
+}
+
+/* Where does what keeps [start, end) from being reserved end?  start: nowhere. */
+static uint64_t obstacle_end(const struct lock *lock, uint64_t start, uint64_t end)
+{
+	const struct req *r = first_reserved(lock, start, end);
+
+	if (!r)
+		r = first_write(lock, start, end);
+	return r ? r->node.end : start;
+}
+
+int rl_tree_reserve(struct lock *lock, struct req *req, uint64_t start, uint64_t end)
+{
+	if (obstacle_end(lock, start, end) != start)
+		return EBUSY;
+	req->node.start = start;
+	req->node.end = end;
+	req->mode = RANGELOCK_WRITE;
+	req->lock = lock;
+	req->arrival = rl_tree_arrive(lock);
+	req->state = REQ_RESERVED;
+	rl_itree_insert(&lock->reserved, &req->node);
+	return 0;
+}
+
+int rl_tree_reserve_gap(struct lock *lock, struct req *req, uint64_t size, uint64_t align,
+			uint64_t lo, uint64_t hi)
+{
+	uint64_t start = lo;
+
+	for (;;) {
+		uint64_t beyond = start % align;
+
+		if (beyond && align - beyond > UINT64_MAX - start)
+			return ENOSPC;
+		if (beyond)
+			start += align - beyond;
+		if (start >= hi || hi - start < size)
+			return ENOSPC;
+
+		uint64_t clear = obstacle_end(lock, start, start + size);
+		if (clear == start)
+			return rl_tree_reserve(lock, req, start, start + size);
+		start = clear;
+	}
+}
+
+void rl_tree_unreserve(struct lock *lock, struct req *req)
+{
+	rl_itree_remove(&lock->reserved, &req->node);
+	req->state = REQ_IDLE;
+	req->arrival = 0;
+}
+
+void rl_tree_commit(struct lock *lock, struct req *req, uint32_t blockers, struct answers *answers)
+{
+	rl_tree_unreserve(lock, req);
+	req->flags = blockers ? REQ_COMMITTING : 0;
+	lock->commits += blockers != 0;
+	rl_tree_insert(lock, req, rl_tree_arrive(lock), blockers, answers);
+}
+
+/* ---- The lock word's holder ---- */
+
 void rl_tree_adopt(struct lock *lock, struct req *holder)
 {
 	holder->blockers = 0;
 	holder->state = REQ_HELD;
+	holder->flags = 0;
 	if (holder->lock != lock) /* as in retire() */
 		holder->lock = lock;
 	rl_itree_insert(&lock->tree, &holder->node);
@@ -106,33 +566,29 @@ struct req *rl_tree_release_sole(struct lock *lock)
 {
 	struct itree_node *root = lock->tree.root;
 
-	if (!root || root->height > 1)
+	if (!root || root->height > 1 || !itree_empty(&lock->reserved))
 		return NULL;
 	lock->tree.root = NULL;
 	retire(node_req(root));
 	return node_req(root);
 }
 
-struct req *rl_tree_remove(struct lock *lock, struct req *req)
+bool rl_tree_is_empty(const struct lock *lock)
 {
-	uint64_t start = req->node.start, end = req->node.end, arrival = req->arrival;
-	struct req *grants = NULL, **last = &grants;
+	return itree_empty(&lock->tree) && itree_empty(&lock->reserved);
+}
 
-	rl_itree_remove(&lock->tree, &req->node);
-	retire(req);
+/* ---- Looks ---- */
 
-	for (struct req *q = first(lock, start, end); q; q = next(q, start, end)) {
-		if (q->arrival < arrival || !modes_conflict(q->mode, req->mode))
-			continue;
-		if (--q->blockers == 0) {
-			q->state = REQ_HELD;
-			rl_store(&q->waits_on, NULL, relaxed);
-			q->granted = NULL;
-			*last = q;
-			last = &q->granted;
-		}
-	}
-	return grants;
+/* The mode in which it is held. */
+static unsigned held_mode(const struct req *req)
+{
+	return req->state == REQ_UPGRADING ? RANGELOCK_READ : req->mode;
+}
+
+static bool holds(const struct req *req)
+{
+	return req->state >= REQ_UPGRADING;
 }
 
 bool rl_tree_is_locked(const struct lock *lock, uint64_t start, uint64_t end, unsigned mode)
@@ -141,7 +597,7 @@ bool rl_tree_is_locked(const struct lock *lock, uint64_t start, uint64_t end, un
 
 	for (const struct req *q = first(lock, start, end); q && reached < end;
 	     q = next(q, start, end)) {
-		if (q->state != REQ_HELD || q->mode < mode)
+		if (!holds(q) || held_mode(q) < mode)
 			continue;
 		if (q->node.start > reached)
 			return false;
@@ -151,22 +607,42 @@ bool rl_tree_is_locked(const struct lock *lock, uint64_t start, uint64_t end, un
 	return reached >= end;
 }
 
+static int show(struct req *req, rangelock_walk_fn *fn, void *arg)
+{
+	struct rangelock_info info = {
+		.start = req->node.start,
+		.end = req->node.end,
+		.mode = (enum rangelock_mode)held_mode(req),
+		.state = holds(req)		      ? RANGELOCK_HELD
+			 : req->state == REQ_RESERVED ? RANGELOCK_RESERVED
+						      : RANGELOCK_WAITING,
+		.req = (const struct rangelock_req *)req,
+		.arrival = req->arrival,
+		.blockers = req->state == REQ_RESERVED ? 0 : req->blockers,
+	};
+
+	return fn(&info, arg);
+}
+
 int rl_tree_walk(const struct lock *lock, rangelock_walk_fn *fn, void *arg)
 {
 	/* No range is empty, so this one overlaps them all. */
-	for (struct req *q = first(lock, RANGELOCK_FULL); q; q = next(q, RANGELOCK_FULL)) {
-		struct rangelock_info info = {
-			.start = q->node.start,
-			.end = q->node.end,
-			.mode = (enum rangelock_mode)q->mode,
-			.state = q->state == REQ_HELD ? RANGELOCK_HELD : RANGELOCK_WAITING,
-			.req = (const struct rangelock_req *)q,
-			.arrival = q->arrival,
-			.blockers = q->blockers,
-		};
-		int stop = fn(&info, arg);
+	struct req *q = first(lock, RANGELOCK_FULL);
+	struct req *r = first_reserved(lock, RANGELOCK_FULL);
+
+	while (q || r) {
+		bool take_q = q && (!r || q->node.start <= r->node.start);
+		struct req *shown = take_q ? q : r;
+		int stop = show(shown, fn, arg);
+
 		if (stop)
 			return stop;
+		if (take_q) {
+			q = next(q, RANGELOCK_FULL);
+		} else {
+			struct itree_node *node = rl_itree_next(&r->node, RANGELOCK_FULL);
+			r = node ? node_req(node) : NULL;
+		}
 	}
 	return 0;
 }

@@ -149,38 +149,39 @@ unsigned rl_short_spins(void)
 }
 
 /*
- * How many rounds this thread's spinning took lately, where it paid.  The
- * thread's own, so that it costs no shared cache line, and so that nothing is
- * written into a lock whose last waiter has just been answered.  initial-exec,
- * since else a thread's first wait could allocate.
+ * How many rounds this thread's spinning took lately, where it paid, and how often
+ * it has waited.  The thread's own, so that it costs no shared cache line, and so
+ * that nothing is written into a lock whose last waiter has just been answered.
  */
-#define THREAD_LOCAL __attribute__((tls_model("initial-exec"))) static _Thread_local
-THREAD_LOCAL uint32_t usual_rounds = SPIN_MAX / 2;
-THREAD_LOCAL uint32_t waits;
+struct habit {
+	uint32_t usual_rounds, waits;
+};
+static RL_THREAD_LOCAL struct habit habit = { SPIN_MAX / 2, 0 };
 
 /* Where spinning has failed lately, it is given up soon; but once in a while
  * it gets its full chance, since those that sleep make each other slow. */
-static uint32_t spin_limit(void)
+static uint32_t spin_limit(struct habit *mine)
 {
-	uint32_t limit = 2 * usual_rounds + SPIN_MIN;
+	uint32_t limit = 2 * mine->usual_rounds + SPIN_MIN;
 
-	return limit > SPIN_MAX || waits++ % SPIN_PROBE == 0 ? SPIN_MAX : limit;
+	return limit > SPIN_MAX || mine->waits++ % SPIN_PROBE == 0 ? SPIN_MAX : limit;
 }
 
 /* Spin for an answer.  Returns the park word as last seen. */
 static uint32_t spin(_Atomic uint32_t *park)
 {
-	uint32_t limit = spin_limit();
+	struct habit *mine = rl_mine(habit);
+	uint32_t limit = spin_limit(mine);
 
 	for (uint32_t round = 1; round <= limit; round++) {
 		rl_relax();
 		uint32_t seen = rl_load(park, acquire);
 		if (seen != PARK_WAITING) {
-			usual_rounds = (7 * usual_rounds + round + 7) / 8;
+			mine->usual_rounds = (7 * mine->usual_rounds + round + 7) / 8;
 			return seen;
 		}
 	}
-	usual_rounds -= (usual_rounds + 3) / 4;
+	mine->usual_rounds -= (mine->usual_rounds + 3) / 4;
 	return PARK_WAITING;
 }
 

@@ -56,9 +56,6 @@ unsigned explore_now(void);
 void explore_free(void *p, size_t size);
 void explore_renew(void *p, size_t size);
 
-/* In truth each thread has its own of these bytes: they are no matter. */
-void explore_private(void *p, size_t size);
-
 /* What an address is called in traces, while this execution lasts. */
 void explore_name(const void *p, size_t size, const char *name);
 

@@ -96,10 +96,6 @@ extern const bool seam_does_it;
 extern const bool seam_sees_plain;
 extern bool seam_found_race;
 
-/* ---- wait.c: the library's own, which each execution finds anew ---- */
-
-void reset_spinning(void);
-
 /* ---- memory.c ---- */
 
 void memory_init(bool weak);
@@ -117,9 +113,8 @@ void memory_wake(unsigned thread, struct op *op);
 /* Plain accesses of the running thread. */
 void memory_plain(const volatile void *p, size_t size, bool write, const void *pc);
 
-/* explore_free() and explore_private(). */
+/* explore_free(). */
 void memory_free(void *p, size_t size);
-void memory_private(void *p, size_t size);
 
 /* What an address is called. */
 const char *memory_name(const volatile void *p);

@@ -67,7 +67,6 @@ struct cell {
 	uintptr_t address; /* of 8 bytes */
 	uint32_t generation;
 	uint8_t freed; /* a bit for each byte */
-	bool private;
 	int word; /* an atomic word lives here, or -1 */
 	uint8_t threads[N_ACCESSES];
 	uint32_t when[N_ACCESSES][MAX_THREADS][8];
@@ -165,7 +164,6 @@ static struct cell *find_cell(uintptr_t address)
 			c->generation = generation;
 			c->address = address;
 			c->freed = 0;
-			c->private = false;
 			c->word = -1;
 			c->last_when = 0;
 			memset(c->threads, 0, sizeof(c->threads));
@@ -233,8 +231,6 @@ static void touch_cell(unsigned t, struct cell *c, uint8_t mask, enum access acc
 	};
 	uint32_t now = clocks[t].of[t];
 
-	if (c->private)
-		return;
 	if (c->freed & mask)
 		explore_fail("use after free: T%u touches %s at %s", t,
 			     memory_name((void *)c->address), place(access, where));
@@ -317,14 +313,6 @@ void explore_renew(void *p, size_t size)
 {
 	set_freed(p, size, false);
 	memory_plain(p, size, true, __builtin_return_address(0));
-}
-
-void memory_private(void *p, size_t size)
-{
-	uintptr_t at = (uintptr_t)p;
-
-	for (uintptr_t a = at & ~(uintptr_t)7; a < at + size; a += 8)
-		find_cell(a)->private = true;
 }
 
 /* ---- Atomic words ---- */

@@ -110,13 +110,6 @@ void explore_free(void *p, size_t size)
 		((volatile char *)p)[i] = 0x5a;
 	memory_free(p, size);
 }
-
-void AnnotateBenignRaceSized(const char *file, int line, void *p, size_t size, const char *what);
-
-void explore_private(void *p, size_t size)
-{
-	AnnotateBenignRaceSized(__FILE__, __LINE__, p, size, "each thread's own");
-}
 #else
 const bool seam_does_it = false;
 
@@ -128,11 +121,6 @@ static void point(struct op *op)
 void explore_free(void *p, size_t size)
 {
 	memory_free(p, size);
-}
-
-void explore_private(void *p, size_t size)
-{
-	memory_private(p, size);
 }
 #endif
 

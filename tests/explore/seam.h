@@ -10,6 +10,7 @@
 #define EXPLORE_SEAM_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum order { ORDER_relaxed, ORDER_acquire, ORDER_release, ORDER_acq_rel, ORDER_seq_cst };
@@ -48,5 +49,10 @@ void seam_relax(const char *site);
 	})
 
 #define rl_relax() seam_relax(SEAM_SITE)
+
+/* Fibers share what the compiler takes for one thread's: each gets a copy. */
+void *seam_mine(void *variable, size_t size);
+
+#define rl_mine(variable) ((__typeof__(&(variable)))seam_mine(&(variable), sizeof(variable)))
 
 #endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Answers: wake-ups and callbacks of those whom the engine has decided on.
+ *
+ * Callbacks run in the thread that made the grant.  One that unlocks makes
+ * further grants; were their callbacks run from within, a long queue would be a
+ * deep stack.  So each thread has a list of callbacks that it owes:
+ *
+ *   C1  Whoever owes callbacks and is not inside one runs them all before its
+ *       call returns.
+ *   C2  Inside a callback, those newly owed go to the end of the list, and are run
+ *       when it has returned; or before the thread waits, since what it waits for
+ *       may be theirs to give.
+ */
+#include <errno.h>
+
+#include "front/front.h"
+#include "wait/wait.h"
+
+struct debt {
+	struct req *first, *last; /* linked by next_answer */
+	bool inside;		  /* a callback of this thread runs */
+};
+
+static RL_THREAD_LOCAL struct debt debt;
+
+static void run_callbacks(struct debt *mine)
+{
+	bool was_inside = mine->inside;
+
+	mine->inside = true;
+	while (mine->first) {
+		struct req *req = mine->first;
+		int error = req->verdict == PARK_GRANTED ? 0 : ECANCELED;
+
+		mine->first = req->next_answer; /* A2 */
+		req->callback.fn((struct rangelock_req *)(void *)req, error, req->callback.arg);
+	}
+	mine->inside = was_inside;
+}
+
+static void owe(struct debt *mine, struct req *req)
+{
+	req->next_answer = NULL;
+	if (mine->first)
+		mine->last->next_answer = req;
+	else
+		mine->first = req;
+	mine->last = req;
+}
+
+void rl_answer(struct answers *answers)
+{
+	struct req *req = answers->first;
+
+	if (!req)
+		return;
+
+	struct debt *mine = rl_mine(debt);
+	while (req) {
+		struct req *next = req->next_answer; /* A2 */
+
+		if (req->call_back)
+			owe(mine, req);
+		else
+			rl_unpark(&req->park, (enum park)req->verdict);
+		req = next;
+	}
+	if (mine->first && !mine->inside)
+		run_callbacks(mine); /* C1 */
+}
+
+void rl_leave_and_answer(struct lock *lock, struct answers *answers)
+{
+	rl_leave(lock);
+	rl_answer(answers);
+}
+
+int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answers,
+		      const struct timespec *abstime)
+{
+	struct debt *mine = rl_mine(debt);
+	uint32_t crowd = req->blockers;
+
+	rl_leave_and_answer(lock, answers);
+	if (mine->first)
+		run_callbacks(mine); /* C2 */
+
+	enum park verdict = rl_park(&req->park, crowd, abstime);
+	if (verdict == PARK_TIMED_OUT) {
+		answers_init(answers);
+		rl_enter(lock); /* does not fail: nobody may destroy it while we are here */
+		if (is_waiting(lock, req)) {
+			rl_tree_give_up(lock, req, false, answers);
+			rl_leave_and_answer(lock, answers);
+			return ETIMEDOUT;
+		}
+		rl_leave(lock);
+		verdict = rl_park(&req->park, 0, NULL); /* A1 */
+	}
+	return verdict == PARK_GRANTED ? 0 : ECANCELED;
+}

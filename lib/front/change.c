@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Change what is held: its mode, its range, or into how many requests. */
+#include <errno.h>
+
+#include "front/front.h"
+#include "wait/wait.h"
+
+/* Enter the mutex, if req holds a range of this lock.  Else an error, and it is not
+ * entered. */
+static int enter_as_holder(struct lock *lock, struct req *req, struct answers *answers)
+{
+	int error = rl_enter(lock);
+
+	if (error)
+		return error;
+	answers_init(answers);
+	if (is_held(lock, req))
+		return 0;
+	rl_leave(lock);
+	return EPERM;
+}
+
+int rangelock_downgrade(struct rangelock *public_lock, struct rangelock_req *public_req)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	struct answers answers;
+
+	if (!lock || !req)
+		return EINVAL;
+
+	int error = enter_as_holder(lock, req, &answers);
+	if (error)
+		return error;
+	rl_tree_downgrade(lock, req, &answers);
+	rl_leave_and_answer(lock, &answers);
+	return 0;
+}
+
+int rangelock_tryupgrade(struct rangelock *public_lock, struct rangelock_req *public_req)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	struct answers answers;
+
+	if (!lock || !req)
+		return EINVAL;
+
+	int error = enter_as_holder(lock, req, &answers);
+	if (error)
+		return error;
+	error = rl_tree_try_upgrade(lock, req, &answers);
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}
+
+int rangelock_upgrade(struct rangelock *public_lock, struct rangelock_req *public_req)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	struct answers answers;
+
+	if (!lock || !req)
+		return EINVAL;
+
+	int error = enter_as_holder(lock, req, &answers);
+	if (error)
+		return error;
+	rl_store(&req->park, PARK_WAITING, relaxed);
+	error = rl_tree_upgrade(lock, req, &answers);
+	if (error == EINPROGRESS)
+		return rl_leave_and_wait(lock, req, &answers, NULL);
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}
+
+int rangelock_reduce(struct rangelock *public_lock, struct rangelock_req *public_req,
+		     uint64_t start, uint64_t end)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	struct answers answers;
+
+	if (!lock || !req || start >= end)
+		return EINVAL;
+
+	int error = enter_as_holder(lock, req, &answers);
+	if (error)
+		return error;
+	if (start < req->node.start || req->node.end < end)
+		error = EINVAL;
+	else
+		rl_tree_reduce(lock, req, start, end, &answers);
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}
+
+int rangelock_split(struct rangelock *public_lock, struct rangelock_req *public_req, uint64_t at,
+		    struct rangelock_req *public_tail)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req), *tail = to_req(public_tail);
+	struct answers answers;
+
+	if (!lock || !req || !tail || req == tail)
+		return EINVAL;
+
+	int error = enter_as_holder(lock, req, &answers);
+	if (error)
+		return error;
+	if (at <= req->node.start || req->node.end <= at || !is_free(tail))
+		error = EINVAL;
+	else
+		rl_tree_split(lock, req, at, tail, &answers);
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}
+
+int rangelock_tryextend(struct rangelock *public_lock, struct rangelock_req *public_req,
+			uint64_t start, uint64_t end)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	struct answers answers;
+
+	if (!lock || !req || start >= end)
+		return EINVAL;
+
+	int error = enter_as_holder(lock, req, &answers);
+	if (error)
+		return error;
+	if (req->node.start < start || end < req->node.end)
+		error = EINVAL;
+	else
+		error = rl_tree_try_extend(lock, req, start, end, &answers);
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * For callers who keep a structure of their own under the short mutex: the mutex
+ * itself, and ways to wait for a range that is known only by a look at that
+ * structure.
+ */
+#include <errno.h>
+
+#include "base/die.h"
+#include "front/front.h"
+#include "wait/wait.h"
+
+void rangelock_enter(struct rangelock *lock)
+{
+	int error = lock ? rl_enter(to_lock(lock)) : EINVAL;
+
+	if (error)
+		rl_die("rangelock_enter(%p): no lock, or one that was destroyed", (void *)lock);
+}
+
+void rangelock_leave(struct rangelock *lock)
+{
+	rl_leave(to_lock(lock));
+}
+
+int rangelock_wait_entered(struct rangelock *public_lock, struct rangelock_req *public_req,
+			   const struct rangelock_range *range, const struct timespec *abstime)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	struct answers answers;
+
+	if (!lock || !req || !is_sound_range(range) || !is_free(req))
+		return EINVAL;
+
+	answers_init(&answers);
+	int error = rl_arrive(lock, req, range, WAIT, abstime, &answers);
+	if (error == EINPROGRESS) {
+		error = rl_leave_and_wait(lock, req, &answers, abstime);
+		rl_enter(lock); /* the caller keeps it alive */
+	} else if (answers.first) {
+		/* A write that was had at once has revoked a commit. */
+		rl_leave_and_answer(lock, &answers);
+		rl_enter(lock);
+	}
+	return error;
+}
+
+static bool same_range(const struct req *req, const struct rangelock_range *range)
+{
+	return req->node.start == range->start && req->node.end == range->end &&
+	       req->mode == range->mode;
+}
+
+int rangelock_lock_chosen(struct rangelock *public_lock, struct rangelock_req *public_req,
+			  rangelock_choose_fn *choose, void *arg, const struct timespec *abstime)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	struct rangelock_range range = { 0 };
+	struct answers answers;
+
+	if (!lock || !req || !choose)
+		return EINVAL;
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	answers_init(&answers);
+	error = is_free(req) ? choose(arg, &range) : EINVAL;
+	while (!error) {
+		if (!is_sound_range(&range)) {
+			error = EINVAL;
+			break;
+		}
+		error = rl_arrive(lock, req, &range, WAIT, abstime, &answers);
+		if (error != EINPROGRESS)
+			break;
+		error = rl_leave_and_wait(lock, req, &answers, abstime);
+		if (error)
+			return error;
+
+		/* It holds what was chosen; is that still what it wants? */
+		rl_enter(lock);
+		answers_init(&answers);
+		error = choose(arg, &range);
+		if (!error && same_range(req, &range))
+			break;
+		rl_tree_remove(lock, req, &answers);
+	}
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the calls share: a request's description, the way to the engine for one
+ * that may have to wait, and how those are told whom the engine has decided on.
+ *
+ * Who touches a waiting request.  Inside the short mutex the engine decides, and
+ * changes its state.  The thread that decided then owes the owner one answer,
+ * made after it has left the mutex.  So:
+ *
+ *   A1  An owner that gives up enters the mutex.  If its request still waits it
+ *       takes it back, and nobody owes it anything.  Else an answer is on its
+ *       way, and it waits for that, however late it is.
+ *   A2  Whoever answers reads the link to the next answer before it gives this one:
+ *       that ends its right to look.
+ *   A3  The lock's memory is not touched after the first answer: those who
+ *       got one may unlock, destroy and free it.
+ */
+#ifndef RL_FRONT_FRONT_H
+#define RL_FRONT_FRONT_H
+
+#include "front/word.h"
+#include "tree/tree.h"
+
+enum patience { TRY, WAIT };
+
+/* Says what is wanted with a request, and forgets what it was. */
+static inline void describe(struct req *req, uint64_t start, uint64_t end, unsigned mode)
+{
+	req->node.start = start;
+	req->node.end = end;
+	req->mode = (uint8_t)mode;
+	req->state = REQ_IDLE;
+	req->flags = 0;
+}
+
+static inline bool is_sound_range(const struct rangelock_range *range)
+{
+	return range && range->start < range->end && (unsigned)range->mode <= RANGELOCK_WRITE;
+}
+
+/* abstime NULL is no limit. */
+static inline bool is_sound_time(const struct timespec *abstime)
+{
+	return !abstime || (abstime->tv_nsec >= 0 && abstime->tv_nsec <= 999999999);
+}
+
+/* Inside the mutex: does req hold a range of this lock, and is its call done? */
+static inline bool is_held(const struct lock *lock, const struct req *req)
+{
+	return req->state == REQ_HELD && req->lock == lock &&
+	       !rl_load(&req->waits_on, relaxed); /* part of a vector that waits */
+}
+
+/* Inside the mutex: does its call wait on this lock?  It may be in use on another. */
+static inline bool is_waiting(const struct lock *lock, const struct req *req)
+{
+	return rl_load(&req->waits_on, relaxed) == lock; /* E4 */
+}
+
+/*
+ * Inside the mutex: take req in, which is free, for this range.  0: it is held.
+ * TRY: EBUSY if it would have to wait.  WAIT: EINPROGRESS if it does, EINVAL if
+ * abstime is no time to wait for.
+ */
+int rl_arrive(struct lock *lock, struct req *req, const struct rangelock_range *range,
+	      enum patience patience, const struct timespec *abstime, struct answers *answers);
+
+/* After the mutex has been left: tell those who are to be told. */
+void rl_answer(struct answers *answers);
+
+/* Leave the mutex, and tell them. */
+void rl_leave_and_answer(struct lock *lock, struct answers *answers);
+
+/* Leave the mutex, tell them, and wait until abstime for the answer to req, which waits. */
+int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answers,
+		      const struct timespec *abstime);
+
+#endif

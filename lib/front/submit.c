@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lock without waiting: the callback's turn comes in answer.c. */
+#include <errno.h>
+
+#include "front/front.h"
+
+int rangelock_submit(struct rangelock *public_lock, struct rangelock_req *public_req,
+		     const struct rangelock_range *range, rangelock_granted_fn *granted, void *arg)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+	struct answers answers;
+
+	if (!lock || !req || !granted || !is_sound_range(range))
+		return EINVAL;
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	answers_init(&answers);
+	error = is_free(req) ? rl_arrive(lock, req, range, WAIT, NULL, &answers) : EINVAL;
+	if (error == EINPROGRESS) {
+		req->flags = REQ_SUBMITTED;
+		req->callback.fn = granted;
+		req->callback.arg = arg;
+	}
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Several ranges as one arrival. */
+#include <errno.h>
+
+#include "front/front.h"
+#include "wait/wait.h"
+
+static bool ranges_conflict(const struct rangelock_range *a, const struct rangelock_range *b)
+{
+	return a->start < b->end && b->start < a->end && modes_conflict(a->mode, b->mode);
+}
+
+static bool is_sound_vector(const struct rangelock_range ranges[], size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!is_sound_range(&ranges[i]))
+			return false;
+		for (size_t j = 0; j < i; j++)
+			if (ranges_conflict(&ranges[i], &ranges[j]))
+				return false;
+	}
+	return true;
+}
+
+/* Inside the mutex: may all be taken in, and if one has to wait, until abstime? */
+static int check_vector(const struct lock *lock, struct req *first,
+			const struct rangelock_range ranges[], size_t n,
+			const struct timespec *abstime)
+{
+	uint32_t blockers = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_free(nth_req(first, i)))
+			return EINVAL;
+		blockers |= rl_tree_conflicts(lock, ranges[i].start, ranges[i].end, ranges[i].mode);
+	}
+	return blockers && !is_sound_time(abstime) ? EINVAL : 0;
+}
+
+int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
+		    const struct rangelock_range ranges[], size_t n, const struct timespec *abstime)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *first = to_req(reqs);
+	struct answers answers;
+
+	if (!lock || !first || !ranges || n == 0 || n > UINT32_MAX || !is_sound_vector(ranges, n))
+		return EINVAL;
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	answers_init(&answers);
+	error = check_vector(lock, first, ranges, n, abstime);
+	if (error) {
+		rl_leave(lock);
+		return error;
+	}
+
+	uint64_t arrival = rl_tree_arrive(lock);
+	for (size_t i = 0; i < n; i++) {
+		const struct rangelock_range *r = &ranges[i];
+		struct req *req = nth_req(first, i);
+		/* None of the vector is counted: they do not conflict. */
+		uint32_t blockers = rl_tree_conflicts(lock, r->start, r->end, r->mode);
+
+		describe(req, r->start, r->end, r->mode);
+		req->flags = REQ_VECTOR;
+		rl_tree_insert(lock, req, arrival, blockers, &answers);
+	}
+	rl_store(&first->park, PARK_WAITING, relaxed);
+	if (rl_tree_tie_vector(lock, first, n, &answers))
+		return rl_leave_and_wait(lock, first, &answers, abstime);
+	rl_leave_and_answer(lock, &answers);
+	return 0;
+}
+
+int rangelock_unlockv(struct rangelock *public_lock, struct rangelock_req reqs[], size_t n)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *first = to_req(reqs);
+	struct answers answers;
+
+	if (!lock || !first || n == 0)
+		return EINVAL;
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	answers_init(&answers);
+	for (size_t i = 0; i < n && !error; i++)
+		error = is_held(lock, nth_req(first, i)) ? 0 : EPERM;
+	for (size_t i = 0; i < n && !error; i++)
+		rl_tree_remove(lock, nth_req(first, i), &answers);
+	rl_leave_and_answer(lock, &answers);
+	return error;
+}
