@@ -17,11 +17,30 @@
 
 enum { MAX_ACTIONS = 3, HELD = REQS - 1 };
 
-enum action_kind { VISIT, KEEP, CANCEL, LOOK, DROP_HELD };
+enum action_kind {
+	VISIT,
+	KEEP,
+	CANCEL,
+	LOOK,
+	DROP_HELD,
+	/* Take, change, use, drop: */
+	DOWNGRADE,
+	UPGRADE,
+	TRY_UPGRADE,
+	REDUCE,
+	EXTEND,
+	/* Whole calls; these need both requests of a thread: */
+	SPLIT,
+	NESTED,
+	BOTH,
+	RESERVE,
+	SUBMIT, /* and this one is the last: its request may be in use for long */
+	N_KINDS
+};
 
 struct action {
 	enum action_kind kind;
-	struct want want;
+	struct want want, other;
 	unsigned target; /* of a cancel a request, of a look a unit */
 };
 
@@ -46,6 +65,42 @@ static struct want random_want(struct rng *rng)
 	return w;
 }
 
+static void change(const struct action *a, unsigned req)
+{
+	const struct want *w = &a->want;
+
+	if (o_take(req, w))
+		return;
+	switch (a->kind) {
+	case DOWNGRADE:
+		o_downgrade(req);
+		break;
+	case UPGRADE:
+		o_upgrade(req);
+		break;
+	case TRY_UPGRADE:
+		o_try_upgrade(req);
+		break;
+	case REDUCE:
+		o_reduce(req, w->end - 1, w->end);
+		break;
+	case SPLIT:
+		if (w->start + 1 < w->end) {
+			o_split(req, w->start + 1, req + 1);
+			o_use(req + 1);
+			o_drop(req + 1);
+		}
+		break;
+	case NESTED:
+		o_visit_nested(req + 1, req, a->other.start, a->other.end);
+		break;
+	default:
+		o_try_extend(req, w->start ? w->start - 1 : 0, w->end < UNITS ? w->end + 1 : UNITS);
+	}
+	o_use(req);
+	o_drop(req);
+}
+
 static void run(unsigned i)
 {
 	bool kept = false;
@@ -68,6 +123,19 @@ static void run(unsigned i)
 			break;
 		case DROP_HELD:
 			o_drop(HELD);
+			break;
+		case BOTH:
+			o_visit_both(2 * i, &a->want, &a->other);
+			break;
+		case RESERVE:
+			o_reserve_and_commit(2 * i + kept, a->want.start, a->want.end,
+					     kept || a->want.patience == WAITS_FOR_A_TIME);
+			break;
+		case SUBMIT:
+			o_submit(2 * i + kept, &a->want);
+			break;
+		default:
+			change(a, 2 * i + kept);
 		}
 	}
 	if (kept) {
@@ -83,6 +151,31 @@ static void setup(void)
 		o_take(HELD, &program.held_want);
 }
 
+/* Of the calls beyond lock and unlock one that fits here. */
+static void make_special(struct rng *rng, struct action *a, bool kept, bool last)
+{
+	a->kind = DOWNGRADE + (enum action_kind)rng_below(rng, N_KINDS - DOWNGRADE);
+	a->other = random_want(rng);
+	/* No bound but units, for whatever changes or compares ranges. */
+	a->want.no_bound = false;
+	if (a->kind == NESTED || a->kind == UPGRADE || a->kind == TRY_UPGRADE)
+		a->want.mode = RANGELOCK_READ;
+	if (a->kind == DOWNGRADE)
+		a->want.mode = RANGELOCK_WRITE;
+	if (a->kind == BOTH && a->want.patience == TRIES)
+		a->want.patience = WAITS;
+	if (a->kind == BOTH || a->kind == SUBMIT)
+		a->other.patience = a->want.patience;
+	if (a->kind == SUBMIT)
+		a->want.patience = WAITS;
+	if (a->kind == BOTH && a->want.start < a->other.end && a->other.start < a->want.end)
+		a->want.mode = a->other.mode = RANGELOCK_READ;
+	if ((kept &&
+	     (a->kind == SPLIT || a->kind == NESTED || a->kind == BOTH || a->kind == UPGRADE)) ||
+	    (a->kind == SUBMIT && !last))
+		a->kind = VISIT;
+}
+
 static void make_actions(struct rng *rng, unsigned i)
 {
 	bool kept = false;
@@ -93,7 +186,9 @@ static void make_actions(struct rng *rng, unsigned i)
 		uint64_t kind = rng_below(rng, 10);
 
 		a->want = random_want(rng);
-		a->kind = kind < 6 ? VISIT : kind < 7 ? KEEP : kind < 9 ? CANCEL : LOOK;
+		a->kind = kind < 4 ? VISIT : kind < 5 ? KEEP : kind < 7 ? CANCEL : LOOK;
+		if (kind == 7 || kind == 8)
+			make_special(rng, a, kept, k + 1 == program.n[i]);
 		a->target = a->kind == LOOK
 				? (unsigned)rng_below(rng, UNITS)
 				: 2 * (unsigned)rng_below(rng, program.scenario.threads);
@@ -107,9 +202,12 @@ static void make_actions(struct rng *rng, unsigned i)
 		unsigned at = (unsigned)rng_below(rng, program.n[0]);
 
 		/* Before anything that may wait for it. */
-		for (unsigned k = 0; k < at; k++)
+		for (unsigned k = 0; k < at; k++) {
 			if (program.actions[0][k].want.patience == WAITS)
 				program.actions[0][k].want.patience = TRIES;
+			if (program.actions[0][k].kind > DROP_HELD)
+				program.actions[0][k].kind = VISIT;
+		}
 		program.actions[0][at].kind = DROP_HELD;
 	}
 }

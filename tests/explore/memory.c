@@ -67,7 +67,7 @@ struct cell {
 	uintptr_t address; /* of 8 bytes */
 	uint32_t generation;
 	uint8_t freed; /* a bit for each byte */
-	int word; /* an atomic word lives here, or -1 */
+	int word;      /* an atomic word lives here, or -1 */
 	uint8_t threads[N_ACCESSES];
 	uint32_t when[N_ACCESSES][MAX_THREADS][8];
 	uint32_t newest[N_ACCESSES][MAX_THREADS]; /* of the 8 */

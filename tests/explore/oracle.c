@@ -51,14 +51,16 @@ static uint64_t touch(const struct want *w)
 enum { MAX_CALLS = 32 };
 
 static struct call {
-	struct want want;
-	bool alive; /* from before the lock call until after the unlock */
+	struct want want; /* what others may meet */
+	struct want held; /* what its owner uses; less, while that changes */
+	bool alive;	  /* from before the lock call until after the unlock */
 	int result;
 	uint32_t met; /* conflicting calls that were alive with it */
 } calls[MAX_CALLS];
 static unsigned n_calls;
 static struct call *call_of[REQS];
-static unsigned cancels, canceled;
+static unsigned cancels, canceled, perhaps_canceled;
+static unsigned moves; /* how often somebody has claimed more */
 
 NOTES static bool conflict(const struct want *a, const struct want *b)
 {
@@ -72,7 +74,7 @@ NOTES static void begin_call(unsigned req, const struct want *want)
 
 	if (n_calls == MAX_CALLS)
 		explore_fail("scenario: too many calls");
-	call->want = *want;
+	call->want = call->held = *want;
 	call->alive = true;
 	call->result = -1;
 	call->met = 0;
@@ -83,6 +85,18 @@ NOTES static void begin_call(unsigned req, const struct want *want)
 		}
 	call_of[req] = call;
 	n_calls++;
+	moves++;
+}
+
+NOTES static void note_canceled(void)
+{
+	canceled++;
+}
+
+/* By a cancel, or because a write has revoked the reservation. */
+NOTES static void note_perhaps_canceled(int error)
+{
+	perhaps_canceled += error == ECANCELED;
 }
 
 NOTES static void end_call(unsigned req, int result)
@@ -96,6 +110,13 @@ NOTES static void end_call(unsigned req, int result)
 	if (result && !(result == EBUSY && p == TRIES) &&
 	    !(result == ETIMEDOUT && p == WAITS_FOR_A_TIME) && !(result == ECANCELED && p != TRIES))
 		explore_fail("answer: a lock call answered errno %d", result);
+}
+
+/* It has failed, for a reason that is not its own. */
+NOTES static void end_in_silence(unsigned req)
+{
+	call_of[req]->result = EINTR;
+	call_of[req]->alive = false;
 }
 
 /* Now it is known how all calls ended. */
@@ -112,7 +133,7 @@ NOTES static void judge_answers(void)
 			explore_fail("false conflict: call %u, [%u, %u), failed for nothing", i,
 				     calls[i].want.start, calls[i].want.end);
 	}
-	if (cancels != canceled)
+	if (cancels < canceled || cancels > canceled + perhaps_canceled)
 		explore_fail("cancel: %u calls answered 0, and %u waits ECANCELED", cancels,
 			     canceled);
 }
@@ -141,13 +162,13 @@ int o_take(unsigned req, const struct want *want)
 	int result = call_lock(req, want);
 	end_call(req, result);
 	if (!result)
-		hold(&call_of[req]->want);
+		hold(&call_of[req]->held);
 	return result;
 }
 
 NOTES static const struct want *want_of(unsigned req)
 {
-	return &call_of[req]->want;
+	return &call_of[req]->held;
 }
 
 NOTES static void end_life(struct call *call)
@@ -190,6 +211,245 @@ int o_visit(unsigned req, const struct want *want)
 		o_drop(req);
 	}
 	return result;
+}
+
+/* ---- Changes ---- */
+
+/* What request req holds is now this. */
+NOTES static void holds_now(unsigned req, unsigned start, unsigned end, enum rangelock_mode mode)
+{
+	struct want *held = &call_of[req]->held;
+
+	let_go(held);
+	held->start = start;
+	held->end = end;
+	held->mode = mode;
+	hold(held);
+}
+
+/* What others meet is what is held. */
+NOTES static void settle_claim(unsigned req)
+{
+	call_of[req]->want = call_of[req]->held;
+}
+
+static void must_be(int error, int expected, const char *what)
+{
+	if (error != expected)
+		explore_fail("answer: %s answered errno %d", what, error);
+}
+
+void o_downgrade(unsigned req)
+{
+	const struct want *w = want_of(req);
+
+	/* From then on readers may be in, before the call returns. */
+	holds_now(req, w->start, w->end, RANGELOCK_READ);
+	must_be(rangelock_downgrade(&o_lock, &o_reqs[req]), 0, "downgrade");
+	settle_claim(req);
+}
+
+/* While more is tried for, others may meet it, and it them. */
+NOTES static void claim_more(unsigned req, unsigned start, unsigned end, enum rangelock_mode mode)
+{
+	struct want *want = &call_of[req]->want;
+
+	moves++;
+	want->start = start;
+	want->end = end;
+	want->mode = mode;
+	for (struct call *c = calls; c < calls + n_calls; c++)
+		if (c->alive && c != call_of[req] && conflict(&c->want, want))
+			c->met |= 1u << (call_of[req] - calls);
+}
+
+static int end_upgrade(unsigned req, int error)
+{
+	const struct want *w = want_of(req);
+
+	if (!error)
+		holds_now(req, w->start, w->end, RANGELOCK_WRITE);
+	settle_claim(req);
+	return error;
+}
+
+int o_upgrade(unsigned req)
+{
+	const struct want *w = want_of(req);
+	uint64_t before = touch(w);
+
+	claim_more(req, w->start, w->end, RANGELOCK_WRITE);
+	int error = rangelock_upgrade(&o_lock, &o_reqs[req]);
+	if (error == ECANCELED)
+		note_canceled();
+	else if (error && error != EDEADLK)
+		must_be(error, 0, "upgrade");
+	if (touch(w) != before)
+		explore_fail("upgrade: a writer came in between");
+	return end_upgrade(req, error);
+}
+
+int o_try_upgrade(unsigned req)
+{
+	const struct want *w = want_of(req);
+
+	claim_more(req, w->start, w->end, RANGELOCK_WRITE);
+	int error = rangelock_tryupgrade(&o_lock, &o_reqs[req]);
+	if (error && error != EBUSY)
+		must_be(error, 0, "tryupgrade");
+	return end_upgrade(req, error);
+}
+
+void o_reduce(unsigned req, unsigned start, unsigned end)
+{
+	holds_now(req, start, end, want_of(req)->mode);
+	must_be(rangelock_reduce(&o_lock, &o_reqs[req], start, end), 0, "reduce");
+	settle_claim(req);
+}
+
+NOTES static void split_claim(unsigned req, unsigned at, unsigned tail)
+{
+	struct want whole = *want_of(req), rest = whole;
+
+	let_go(&whole);
+	call_of[req]->held.end = rest.start = at;
+	hold(&call_of[req]->held);
+	begin_call(tail, &rest);
+	end_call(tail, 0);
+	hold(&rest);
+}
+
+void o_split(unsigned req, unsigned at, unsigned tail)
+{
+	split_claim(req, at, tail);
+	must_be(rangelock_split(&o_lock, &o_reqs[req], at, &o_reqs[tail]), 0, "split");
+	settle_claim(req);
+}
+
+int o_try_extend(unsigned req, unsigned start, unsigned end)
+{
+	claim_more(req, start, end, want_of(req)->mode);
+	int error = rangelock_tryextend(&o_lock, &o_reqs[req], start, end);
+
+	if (!error)
+		holds_now(req, start, end, want_of(req)->mode);
+	else if (error != EBUSY)
+		must_be(error, 0, "tryextend");
+	settle_claim(req);
+	return error;
+}
+
+void o_visit_nested(unsigned req, unsigned outer, unsigned start, unsigned end)
+{
+	struct want want = *RD(start, end);
+
+	begin_call(req, &want);
+	int error = rangelock_rdlock_nested(&o_lock, &o_reqs[req], start, end, &o_reqs[outer]);
+	end_call(req, error);
+	if (!error) {
+		hold(&want);
+		o_use(req);
+		o_drop(req);
+	}
+}
+
+int o_visit_both(unsigned req, const struct want *a, const struct want *b)
+{
+	static const struct timespec some_time = { 1, 0 };
+	const struct rangelock_range ranges[] = { { a->start, a->end, a->mode },
+						  { b->start, b->end, b->mode } };
+
+	begin_call(req, a);
+	begin_call(req + 1, b);
+	int error = rangelock_lockv(&o_lock, &o_reqs[req], ranges, 2,
+				    a->patience == WAITS_FOR_A_TIME ? &some_time : NULL);
+	end_call(req, error);
+	if (error)
+		end_in_silence(req + 1);
+	else
+		end_call(req + 1, 0);
+	if (error)
+		return error;
+	hold(a);
+	hold(b);
+	o_use(req);
+	o_use(req + 1);
+	let_go(a);
+	let_go(b);
+	must_be(rangelock_unlockv(&o_lock, &o_reqs[req], 2), 0, "unlockv");
+	end_life(call_to_end(req));
+	end_life(call_to_end(req + 1));
+	return 0;
+}
+
+static void granted(struct rangelock_req *r, int error, void *arg)
+{
+	unsigned req = (unsigned)(r - o_reqs);
+
+	if (arg != &o_reqs[req])
+		explore_fail("submit: a callback with another's argument");
+	if (call_of[req]->result >= 0)
+		explore_fail("submit: a second callback");
+	end_call(req, error);
+	if (!error) {
+		hold(&call_of[req]->held);
+		o_use(req);
+		o_drop(req);
+	}
+}
+
+void o_submit(unsigned req, const struct want *want)
+{
+	const struct rangelock_range range = { want->start, want->end, want->mode };
+
+	begin_call(req, want);
+	int error = rangelock_submit(&o_lock, &o_reqs[req], &range, granted, &o_reqs[req]);
+	if (error == EINPROGRESS)
+		return;
+	must_be(error, 0, "submit");
+	granted(&o_reqs[req], 0, &o_reqs[req]);
+}
+
+/* Since when is what it covers to be free of writes? */
+NOTES static uint64_t sum_data(unsigned start, unsigned end)
+{
+	uint64_t sum = 0;
+
+	for (unsigned u = start; u < end; u++)
+		sum += data[u];
+	return sum;
+}
+
+int o_reserve_and_commit(unsigned req, unsigned start, unsigned end, bool timed)
+{
+	static const struct timespec some_time = { 1, 0 };
+	struct want want = *WR(start, end);
+	int error = rangelock_reserve(&o_lock, &o_reqs[req], start, end);
+	uint64_t before = sum_data(start, end);
+
+	if (error) {
+		if (error != EBUSY)
+			must_be(error, 0, "reserve");
+		return error;
+	}
+	want.patience = timed ? WAITS_FOR_A_TIME : WAITS;
+	explore_yield();
+	begin_call(req, &want);
+	error = rangelock_commit(&o_lock, &o_reqs[req], timed ? &some_time : NULL);
+	if (error) {
+		end_in_silence(req);
+		note_perhaps_canceled(error);
+		if (error == ETIMEDOUT && rangelock_unreserve(&o_lock, &o_reqs[req]) == 0)
+			return ETIMEDOUT;
+		return ECANCELED;
+	}
+	end_call(req, 0);
+	hold(&want);
+	if (sum_data(start, end) != before)
+		explore_fail("commit: a write was granted in between");
+	o_use(req);
+	o_drop(req);
+	return 0;
 }
 
 NOTES static void count_cancel(void)
@@ -246,16 +506,21 @@ NOTES static void sure(unsigned unit, bool *ret_held, bool *ret_free)
 			*ret_free = false;
 }
 
+NOTES static unsigned count_moves(void)
+{
+	return moves;
+}
+
 void o_look(unsigned unit)
 {
 	struct picture picture = { .n = 0 };
 	bool held, free_before, held_after, free_after;
-	unsigned calls_before = n_calls;
+	unsigned moves_before = count_moves();
 
 	sure(unit, &held, &free_before);
 	bool locked = rangelock_is_locked(&o_lock, unit, unit + 1, RANGELOCK_READ);
 	sure(unit, &held_after, &free_after);
-	if (locked && free_before && free_after && n_calls == calls_before)
+	if (locked && free_before && free_after && count_moves() == moves_before)
 		explore_fail("is_locked: unit %u is said to be held", unit);
 	(void)held, (void)held_after;
 	rangelock_walk(&o_lock, collect, &picture);
@@ -309,10 +574,27 @@ static uint64_t check_subtree(const struct itree_node *n, const struct itree_nod
 	return max_end;
 }
 
-static bool reqs_conflict(const struct req *a, const struct req *b)
+/* A nested read, an upgrade, any other that waits. */
+static int turn(const struct req *r)
 {
-	return a->node.start < b->node.end && b->node.start < a->node.end &&
-	       modes_conflict(a->mode, b->mode);
+	return r->flags & REQ_NESTED ? 0 : r->state == REQ_UPGRADING ? 1 : 2;
+}
+
+/* Does a come before b, which waits? */
+static bool comes_before(const struct req *a, const struct req *b)
+{
+	if (a->node.start >= b->node.end || b->node.start >= a->node.end ||
+	    !modes_conflict(a->mode, b->mode) || b->state == REQ_HELD)
+		return false;
+	if (a->state == REQ_HELD)
+		return true;
+	return turn(a) < turn(b) || (turn(a) == turn(b) && a->arrival < b->arrival);
+}
+
+/* The call that a request is of, if that is a vector's. */
+static bool vector_waits(const struct req *r)
+{
+	return r->flags & REQ_VECTOR && r->vector.leader->vector.waiting;
 }
 
 static void check_engine(struct lock *lock)
@@ -320,7 +602,7 @@ static void check_engine(struct lock *lock)
 	struct census c = { .n = 0 };
 
 	check_subtree(lock->tree.root, NULL, &c);
-	if (c.n < 2)
+	if (c.n < 2 && itree_empty(&lock->reserved))
 		explore_fail("invariant F1: one request in the engine, alone");
 	for (unsigned i = 0; i < c.n; i++) {
 		const struct req *r = c.all[i];
@@ -329,14 +611,20 @@ static void check_engine(struct lock *lock)
 		if (i && r->node.start < c.all[i - 1]->node.start)
 			explore_fail("invariant T1: out of order");
 		for (unsigned k = 0; k < c.n; k++)
-			blockers += k != i && c.all[k]->arrival < r->arrival &&
-				    reqs_conflict(c.all[k], r);
+			blockers += k != i && comes_before(c.all[k], r);
 		if (r->blockers != blockers)
 			explore_fail("invariant E1: a request counts %u blockers, and has %u",
 				     r->blockers, blockers);
 		if ((r->state == REQ_HELD) != (blockers == 0))
 			explore_fail("invariant E2: %u blockers, state %u", blockers, r->state);
-		if ((rl_load(&r->waits_on, relaxed) == lock) != (r->state == REQ_WAITING))
+		for (unsigned k = 0; k < i; k++)
+			if (r->state == REQ_HELD && c.all[k]->state == REQ_HELD &&
+			    r->node.start < c.all[k]->node.end &&
+			    modes_conflict(r->mode, c.all[k]->mode) &&
+			    c.all[k]->node.start < r->node.end)
+				explore_fail("exclusion: two holders in the tree conflict");
+		if ((rl_load(&r->waits_on, relaxed) == lock) !=
+		    (r->state != REQ_HELD || vector_waits(r)))
 			explore_fail("invariant E4: waits_on is wrong");
 	}
 }
@@ -351,10 +639,12 @@ void o_step(void)
 	last_word = word;
 	if (word == WORD_DEAD || (!(word & WORD_FAST) && (word & WORD_LOCKED)))
 		return;
-	if ((word == WORD_ENGINE) == itree_empty(&lock->tree))
+	bool empty = itree_empty(&lock->tree) && itree_empty(&lock->reserved);
+
+	if ((word == WORD_ENGINE) == empty)
 		explore_fail("invariant F1: word %#lx, and the engine is %s", (unsigned long)word,
-			     itree_empty(&lock->tree) ? "empty" : "not empty");
-	else if (word == WORD_ENGINE)
+			     empty ? "empty" : "not empty");
+	else if (word == WORD_ENGINE && !itree_empty(&lock->tree))
 		check_engine(lock);
 }
 
@@ -372,7 +662,7 @@ void o_setup(void)
 	memset(data, 0, sizeof(data));
 	memset(holders, 0, sizeof(holders));
 	memset(call_of, 0, sizeof(call_of));
-	n_calls = cancels = canceled = 0;
+	n_calls = cancels = canceled = perhaps_canceled = moves = 0;
 	last_word = 0;
 	buried = false;
 	explore_name(&o_lock, sizeof(o_lock), "lock");

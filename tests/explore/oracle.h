@@ -49,6 +49,24 @@ void o_use(unsigned req);
 /* Take, and if that succeeds, use and drop.  The lock call's result. */
 int o_visit(unsigned req, const struct want *want);
 
+/* Changes of what is held, judged by what is used afterwards. */
+void o_downgrade(unsigned req);
+int o_upgrade(unsigned req);
+int o_try_upgrade(unsigned req);
+void o_reduce(unsigned req, unsigned start, unsigned end);
+void o_split(unsigned req, unsigned at, unsigned tail);
+int o_try_extend(unsigned req, unsigned start, unsigned end);
+
+/* A nested read, used and dropped. */
+void o_visit_nested(unsigned req, unsigned outer, unsigned start, unsigned end);
+
+/* Two ranges as a vector on requests req and req + 1, used and dropped. */
+int o_visit_both(unsigned req, const struct want *a, const struct want *b);
+
+/* Submit; what it is granted is used and dropped by whoever has it: this call, or the
+ * callback, which comes once. */
+void o_submit(unsigned req, const struct want *want);
+
 /* rangelock_cancel, judged: for each 0 there must be one ECANCELED. */
 void o_cancel(unsigned req);
 
@@ -63,6 +81,9 @@ bool o_idle(void);
 
 /* The lock has been destroyed, and its memory given up. */
 void o_bury(void);
+
+/* Reserve, and commit if it still stands: 0, or an error of either. */
+int o_reserve_and_commit(unsigned req, unsigned start, unsigned end, bool timed);
 
 #define WR(start, end)	   (&(struct want){ start, end, RANGELOCK_WRITE, WAITS, false })
 #define RD(start, end)	   (&(struct want){ start, end, RANGELOCK_READ, WAITS, false })

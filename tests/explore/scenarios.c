@@ -306,6 +306,229 @@ static void wide_and_narrow(unsigned i)
 	o_visit(2 * i, i == 0 ? WR(0, 4) : i == 1 ? RD(0, 1) : RD(3, 4));
 }
 
+/* ---- Beyond lock and unlock ---- */
+
+static void downgrade(unsigned i)
+{
+	if (i == 0) {
+		o_downgrade(HELD);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? RD(0, 1) : WR(1, 3));
+	}
+}
+
+/* Two readers that both want to write: one is told so, and lets the other. */
+static void upgrades(unsigned i)
+{
+	if (i == 2) {
+		o_visit(4, WR(0, 3));
+		return;
+	}
+	o_take(2 * i, RD(0, 2));
+	if (o_upgrade(2 * i) == 0)
+		o_use(2 * i);
+	o_drop(2 * i);
+}
+
+static void upgrade_and_cancel(unsigned i)
+{
+	if (i == 0) {
+		if (o_upgrade(HELD) == 0)
+			o_use(HELD);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit(2, RD(0, 1));
+	} else {
+		o_cancel(HELD);
+	}
+}
+
+static void try_upgrades(unsigned i)
+{
+	if (i == 2) {
+		o_visit(4, TRY_WR(0, 1));
+		return;
+	}
+	o_take(2 * i, RD(0, 2));
+	if (o_try_upgrade(2 * i) == 0)
+		o_use(2 * i);
+	o_drop(2 * i);
+}
+
+/* The deadlock that nested reads are for: a writer waits between two reads. */
+static void nested(unsigned i)
+{
+	if (i == 0) {
+		o_visit_nested(0, HELD, 1, 3);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? WR(0, 2) : RD(2, 3));
+	}
+}
+
+/* A nested read, a write that is held, and an upgrade behind it. */
+static void nested_setup(void)
+{
+	o_setup();
+	o_take(HELD, RD(0, 1));
+	o_take(6, WR(1, 2));
+}
+
+static void nested_and_upgrade(unsigned i)
+{
+	if (i == 0) {
+		o_visit_nested(0, HELD, 0, 3);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_use(6);
+		o_drop(6);
+	} else if (o_take(4, RD(2, 3)) == 0) {
+		if (o_upgrade(4) == 0)
+			o_use(4);
+		o_drop(4);
+	}
+}
+
+static void reduce_and_split(unsigned i)
+{
+	if (i == 0) {
+		o_split(HELD, 1, 0);
+		o_use(0);
+		o_drop(HELD);
+		o_drop(0);
+	} else if (i == 1) {
+		o_visit(2, WR(0, 1));
+	} else {
+		o_visit(4, RD(1, 3));
+	}
+}
+
+static void reduce(unsigned i)
+{
+	if (i == 0) {
+		o_reduce(HELD, 1, 2);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? WR(0, 1) : RD(0, 2));
+	}
+}
+
+static void extend(unsigned i)
+{
+	if (i == 0) {
+		o_try_extend(HELD, 0, 4);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? TRY_WR(2, 3) : RD(3, 4));
+	}
+}
+
+/* Vectors that cross, whatever order they name their ranges in. */
+static void vectors(unsigned i)
+{
+	if (i == 2)
+		o_visit(4, WR(0, 4));
+	else
+		o_visit_both(2 * i, i ? WR(2, 3) : WR(0, 1), i ? RD(0, 1) : WR(2, 3));
+}
+
+static void vector_gives_up(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_visit_both(2, TIMED_WR(0, 1), TIMED_WR(3, 4));
+	else
+		o_cancel(3);
+}
+
+static void submissions(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else
+		o_submit(2 * i, i == 1 ? WR(0, 1) : RD(0, 2));
+}
+
+static void submit_and_cancel(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_submit(2, WR(0, 1));
+	else
+		o_cancel(2);
+}
+
+static void reservations(unsigned i)
+{
+	if (i == 0)
+		o_visit(0, WR(1, 3));
+	else
+		o_reserve_and_commit(2 * i, i == 1 ? 0 : 2, i == 1 ? 2 : 4, false);
+}
+
+static void commit_gives_up(unsigned i)
+{
+	if (i == 0)
+		o_visit(0, RD(0, 2));
+	else if (i == 1)
+		o_reserve_and_commit(2, 0, 1, true);
+	else
+		o_visit(4, TIMED_WR(0, 1));
+}
+
+/* Under the mutex what is chosen and what is held are the same. */
+static unsigned chosen;
+
+NOT_FOR_TSAN static int choose(void *arg, struct rangelock_range *range)
+{
+	(void)arg;
+	*range = (struct rangelock_range){ chosen, chosen + 1, RANGELOCK_WRITE };
+	return chosen > 2 ? ENOENT : 0;
+}
+
+static void choose_setup(void)
+{
+	hold_first();
+	chosen = 0;
+}
+
+NOT_FOR_TSAN static void change_choice(void)
+{
+	chosen++;
+}
+
+static void chooser(unsigned i)
+{
+	if (i == 0) {
+		rangelock_enter(&o_lock);
+		change_choice();
+		rangelock_leave(&o_lock);
+		o_drop(HELD);
+	} else if (i == 1) {
+		if (rangelock_lock_chosen(&o_lock, &o_reqs[2], choose, NULL, NULL) == 0) {
+			if (!rangelock_is_locked(&o_lock, 0, 1, RANGELOCK_WRITE) &&
+			    !rangelock_is_locked(&o_lock, 1, 2, RANGELOCK_WRITE))
+				explore_fail("lock_chosen: it is not held");
+			rangelock_unlock(&o_lock, &o_reqs[2]);
+		}
+	} else {
+		const struct rangelock_range range = { 1, 2, RANGELOCK_READ };
+
+		rangelock_enter(&o_lock);
+		int error = rangelock_wait_entered(&o_lock, &o_reqs[4], &range, NULL);
+		rangelock_leave(&o_lock);
+		if (error)
+			explore_fail("wait_entered: errno %d", error);
+		rangelock_unlock(&o_lock, &o_reqs[4]);
+	}
+}
+
 #define HERE .step = o_step, .check = o_check
 
 static const struct scenario scenarios[] = {
@@ -396,6 +619,38 @@ static const struct scenario scenarios[] = {
 	  HERE },
 	{ .name = "looker", .threads = 2, .setup = o_setup, .run = looker, HERE },
 	{ .name = "wander", .threads = 3, .setup = wander_setup, .run = wander, HERE },
+	{ .name = "downgrade", .threads = 3, .setup = hold_first, .run = downgrade, HERE },
+	{ .name = "upgrades", .threads = 3, .setup = o_setup, .run = upgrades, HERE },
+	{ .name = "upgrade-cancel",
+	  .threads = 3,
+	  .setup = hold_read,
+	  .run = upgrade_and_cancel,
+	  HERE },
+	{ .name = "try-upgrades", .threads = 3, .setup = o_setup, .run = try_upgrades, HERE },
+	{ .name = "nested", .threads = 3, .setup = hold_read, .run = nested, HERE },
+	{ .name = "nested-upgrade",
+	  .threads = 3,
+	  .setup = nested_setup,
+	  .run = nested_and_upgrade,
+	  HERE },
+	{ .name = "split", .threads = 3, .setup = hold_first, .run = reduce_and_split, HERE },
+	{ .name = "reduce", .threads = 3, .setup = hold_first, .run = reduce, HERE },
+	{ .name = "extend", .threads = 3, .setup = hold_first, .run = extend, HERE },
+	{ .name = "vectors", .threads = 3, .setup = o_setup, .run = vectors, HERE },
+	{ .name = "vector-gives-up",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = vector_gives_up,
+	  HERE },
+	{ .name = "submissions", .threads = 3, .setup = hold_first, .run = submissions, HERE },
+	{ .name = "submit-cancel",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = submit_and_cancel,
+	  HERE },
+	{ .name = "reservations", .threads = 3, .setup = o_setup, .run = reservations, HERE },
+	{ .name = "commit-gives-up", .threads = 3, .setup = o_setup, .run = commit_gives_up, HERE },
+	{ .name = "chooser", .threads = 3, .setup = choose_setup, .run = chooser, HERE },
 	{ .name = "wide-and-narrow", .threads = 3, .setup = o_setup, .run = wide_and_narrow, HERE },
 	{ .name = "wide-and-narrow-spinning",
 	  .threads = 3,
