@@ -6,15 +6,20 @@
 #include "common/clock.h"
 #include "support/suite.h"
 
-static void *lock_range(void *arg)
+static int lock_range(struct actor *a)
 {
-	struct actor *a = arg;
 	const struct timespec *abstime = a->abstime.tv_nsec < 0 ? NULL : &a->abstime;
 
 	if (a->mode == RANGELOCK_READ)
-		a->result = rangelock_timedrdlock(a->lock, &a->req, a->start, a->end, abstime);
-	else
-		a->result = rangelock_timedwrlock(a->lock, &a->req, a->start, a->end, abstime);
+		return rangelock_timedrdlock(a->lock, &a->req, a->start, a->end, abstime);
+	return rangelock_timedwrlock(a->lock, &a->req, a->start, a->end, abstime);
+}
+
+static void *act(void *arg)
+{
+	struct actor *a = arg;
+
+	a->result = a->call(a);
 	return NULL;
 }
 
@@ -71,6 +76,20 @@ int population(struct rangelock *lock)
 	return n;
 }
 
+void actor_call(struct actor *a, struct rangelock *lock, int (*call)(struct actor *),
+		const struct rangelock_req *shown)
+{
+	int64_t limit = clock_ns() + (int64_t)20 * NS_PER_S;
+
+	a->lock = lock;
+	a->call = call;
+	ck_assert_int_eq(pthread_create(&a->thread, NULL, act, a), 0);
+	while (look_at(lock, shown).blockers <= 0) { /* an upgrade is held, and waits */
+		ck_assert_msg(clock_ns() < limit, "the actor does not wait");
+		sched_yield();
+	}
+}
+
 void actor_queue_until(struct actor *a, struct rangelock *lock, enum rangelock_mode mode,
 		       uint64_t start, uint64_t end, struct timespec abstime)
 {
@@ -80,13 +99,7 @@ void actor_queue_until(struct actor *a, struct rangelock *lock, enum rangelock_m
 			     .end = end,
 			     .abstime = abstime,
 			     .req = RANGELOCK_REQ_INITIALIZER };
-	ck_assert_int_eq(pthread_create(&a->thread, NULL, lock_range, a), 0);
-
-	int64_t limit = clock_ns() + (int64_t)20 * NS_PER_S;
-	while (!is_waiting(lock, &a->req)) {
-		ck_assert_msg(clock_ns() < limit, "the actor does not wait");
-		sched_yield();
-	}
+	actor_call(a, lock, lock_range, &a->req);
 }
 
 void actor_queue(struct actor *a, struct rangelock *lock, enum rangelock_mode mode, uint64_t start,

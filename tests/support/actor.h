@@ -19,7 +19,9 @@ struct actor {
 	uint64_t start, end;
 	enum rangelock_mode mode;
 	struct timespec abstime; /* tv_nsec < 0: none */
-	int result;		 /* of the lock call, once joined */
+	int (*call)(struct actor *);
+	void *arg;  /* for call */
+	int result; /* of the lock call, once joined */
 	pthread_t thread;
 };
 
@@ -29,6 +31,11 @@ void actor_queue(struct actor *a, struct rangelock *lock, enum rangelock_mode mo
 		 uint64_t end);
 void actor_queue_until(struct actor *a, struct rangelock *lock, enum rangelock_mode mode,
 		       uint64_t start, uint64_t end, struct timespec abstime);
+
+/* The same with any other call on the actor's lock and request, which stays as it is;
+ * of what waits, `shown` is the request by which a walk shows it. */
+void actor_call(struct actor *a, struct rangelock *lock, int (*call)(struct actor *),
+		const struct rangelock_req *shown);
 
 /* Wait for the lock call to return; its result. */
 int actor_join(struct actor *a);
