@@ -48,7 +48,9 @@
  * not know threads: a request that conflicts with one which the same thread
  * holds waits for it, and so forever; and so does a second read of what it
  * holds, once a writer has queued between the two.  Threads that take several
- * ranges take them all in one order, ascending say.
+ * ranges take them all in one order, ascending say, or all at once with
+ * rangelock_lockv(); one that reads more of what it reads uses
+ * rangelock_rdlock_nested().
  *
  * Memory order.  What was written before an unlock is visible after every
  * later conflicting lock, try and timed ones that succeed included.
@@ -84,7 +86,8 @@ struct rangelock {
 #define RANGELOCK_INITIALIZER { { 0 } }
 
 /*
- * One request: idle -> waiting -> held -> idle.  Owned by the caller; its
+ * One request: idle -> waiting -> held -> idle, and idle -> reserved -> (commit)
+ * waiting -> held, or reserved -> revoked.  Owned by the caller; its
  * contents are private, its size is part of the ABI.  After unlock (and after
  * any failed lock) it is idle again and can be used for another range or
  * another lock without being initialised anew.
@@ -242,31 +245,64 @@ RANGELOCK_API int rangelock_cancel(struct rangelock *, struct rangelock_req *req
 /* ------------------------------------------------------------------------ *
  * Change what is held
  *
- * In this version every call of this section and of the sections down to
- * "Look at a lock" answers ENOTSUP (after EINVAL for bad arguments), except
- * that enter and leave abort, and that is_reserved is false.
+ * For all of them: EPERM where req does not hold a range of this lock (it is
+ * idle, waits, is reserved, or is in use elsewhere), and EINVAL as everywhere.
+ * None but rangelock_upgrade() waits.
+ *
+ *	rangelock_rdlock(&lock, &req, 0, 4096);
+ *	if (find(key) < 0 && rangelock_upgrade(&lock, &req) == 0)
+ *		insert(key);                   // still not there: nobody wrote meanwhile
+ *	rangelock_unlock(&lock, &req);
  * ------------------------------------------------------------------------ */
 
-/* rangelock_downgrade: write -> read; never waits. */
+/* rangelock_downgrade: write -> read.  Those who only read come in at once.  0
+ * for what is a read already. */
 RANGELOCK_API int rangelock_downgrade(struct rangelock *, struct rangelock_req *req);
 
-/* rangelock_tryupgrade: read -> write.  EBUSY: still held for read. */
+/* rangelock_tryupgrade: read -> write.  0 for what is a write already.
+ *   EBUSY    another request that overlaps is held or waiting; still held for read */
 RANGELOCK_API int rangelock_tryupgrade(struct rangelock *, struct rangelock_req *req);
 
-/* rangelock_upgrade: read -> write, waiting for overlapping readers; no
- * writer gets in between.  EDEADLK: another upgrade overlaps.  ECANCELED: as
- * for the lock calls.  Either way the read is still held. */
+/*
+ * rangelock_upgrade: read -> write, waiting for overlapping readers.  No writer
+ * gets in between, so what was read is still true; it goes before all that wait
+ * but nested reads, and readers that arrive meanwhile wait for it.
+ *   EDEADLK    another upgrade that waits overlaps: each would wait for the other
+ *   ECANCELED  rangelock_cancel()
+ * After either the read is still held.
+ */
 RANGELOCK_API int rangelock_upgrade(struct rangelock *, struct rangelock_req *req);
 
-/* rangelock_reduce: keep only [start, end), a part of what is held. */
+/*
+ * rangelock_reduce: keep only [start, end), and give the rest up.
+ *   EINVAL   not a part of what is held
+ *
+ *	rangelock_wrlock(&lock, &req, 0, 1 << 20);
+ *	uint64_t used = write_records(1 << 20);
+ *	rangelock_reduce(&lock, &req, 0, used); // others may have what was not needed
+ */
 RANGELOCK_API int rangelock_reduce(struct rangelock *, struct rangelock_req *req,
 				   uint64_t start, uint64_t end);
 
-/* rangelock_split: req keeps what lies below at, tail holds the rest. */
+/*
+ * rangelock_split: req keeps what lies below at, tail, which was idle, holds the
+ * rest in the same mode; each can be unlocked by itself.
+ *   EINVAL   at is not inside of what is held, or tail is in use
+ *
+ *	rangelock_split(&lock, &req, middle, &tail);
+ *	hand_to_another_thread(&tail);
+ */
 RANGELOCK_API int rangelock_split(struct rangelock *, struct rangelock_req *req,
 				  uint64_t at, struct rangelock_req *tail);
 
-/* rangelock_tryextend: grow to [start, end).  EBUSY: nothing has changed. */
+/*
+ * rangelock_tryextend: grow to [start, end), which contains what is held.
+ *   EBUSY    a conflicting request is held or waiting in what would be added
+ *   EINVAL   it does not contain what is held
+ *
+ *	while (rangelock_tryextend(&lock, &req, start, end + chunk) == 0)
+ *		end += chunk;
+ */
 RANGELOCK_API int rangelock_tryextend(struct rangelock *, struct rangelock_req *req,
 				      uint64_t start, uint64_t end);
 
@@ -274,24 +310,65 @@ RANGELOCK_API int rangelock_tryextend(struct rangelock *, struct rangelock_req *
  * Other ways to lock
  * ------------------------------------------------------------------------ */
 
-/* rangelock_rdlock_nested: for a caller that already holds outer.  Waits for
- * held writers only, never behind a queued one. */
+/*
+ * rangelock_rdlock_nested: for a caller that already holds outer on this lock.
+ * Waits for writers that hold, and goes before all that wait: a writer that has
+ * queued between two reads of one thread would wait for the first, and the second
+ * for it.  Errors as rangelock_rdlock(), and
+ *   EPERM    outer does not hold
+ *
+ *	rangelock_rdlock(&lock, &outer, 0, 1000);
+ *	...
+ *	rangelock_rdlock_nested(&lock, &inner, 1000, 1500, &outer);
+ */
 RANGELOCK_API int rangelock_rdlock_nested(struct rangelock *, struct rangelock_req *req,
 					  uint64_t start, uint64_t end,
 					  const struct rangelock_req *outer);
 
-/* rangelock_lockv: all ranges as one arrival, so that callers of lockv never
- * deadlock among themselves.  EINVAL: ranges of the vector conflict.
- * ETIMEDOUT: nothing is held.  abstime NULL: no limit. */
+/*
+ * rangelock_lockv: n ranges as one arrival, so that callers of lockv never
+ * deadlock among themselves, in whatever order they name their ranges.  Returns
+ * when all are held; those that can be had earlier are held meanwhile.  To cancel
+ * any of the requests cancels the call.  The requests are n neighbours in an
+ * array; once held, each may be changed and unlocked by itself.
+ *   EINVAL     n is 0, ranges of the vector conflict, or a request is in use
+ *   ETIMEDOUT, ECANCELED  nothing is held
+ *
+ *	struct rangelock_req reqs[2] = { RANGELOCK_REQ_INITIALIZER, RANGELOCK_REQ_INITIALIZER };
+ *	const struct rangelock_range move[] = { { from, from + n, RANGELOCK_READ },
+ *						{ to, to + n, RANGELOCK_WRITE } };
+ *	rangelock_lockv(&lock, reqs, move, 2, NULL);
+ *	...
+ *	rangelock_unlockv(&lock, reqs, 2);
+ */
 RANGELOCK_API int rangelock_lockv(struct rangelock *, struct rangelock_req reqs[],
 				  const struct rangelock_range ranges[], size_t n,
 				  const struct timespec *abstime);
+
+/* rangelock_unlockv: unlock n neighbours in an array.
+ *   EPERM    one of them does not hold; nothing was unlocked */
 RANGELOCK_API int rangelock_unlockv(struct rangelock *, struct rangelock_req reqs[], size_t n);
 
-/* rangelock_submit: lock without waiting.  0: held now, no callback.
- * EINPROGRESS: the callback will run once, in the thread that makes the grant
- * (error 0) or cancels the request (error ECANCELED), with no internal lock
- * held; it may call anything. */
+/*
+ * rangelock_submit: lock without waiting.
+ *   0            held now; the callback does not run
+ *   EINPROGRESS  the callback will run once: with error 0 when the range is held,
+ *                in the thread that made the grant; or with ECANCELED, req being
+ *                idle, in the thread that called rangelock_cancel()
+ *   EINVAL       as everywhere, or the request is in use
+ * A callback runs with no internal lock held and may call anything, unlock and
+ * submit of the same lock included.  One that makes further grants does not
+ * nest: their callbacks run after it, or before its thread waits.
+ *
+ *	static void start_io(struct rangelock_req *req, int error, void *io)
+ *	{
+ *		if (!error)
+ *			begin(io, req);        // unlocks req when it is done
+ *	}
+ *
+ *	if (rangelock_submit(&lock, &io->req, &io->range, start_io, io) == 0)
+ *		start_io(&io->req, 0, io);
+ */
 typedef void rangelock_granted_fn(struct rangelock_req *req, int error, void *arg);
 RANGELOCK_API int rangelock_submit(struct rangelock *, struct rangelock_req *req,
 				   const struct rangelock_range *range,
@@ -300,52 +377,95 @@ RANGELOCK_API int rangelock_submit(struct rangelock *, struct rangelock_req *req
 /* ------------------------------------------------------------------------ *
  * Reservations: "I chose this range and am about to lock it"
  *
- * Advisory and pairwise disjoint.  They block no lock call; a write grant
- * over one revokes it.  Each ends exactly once: committed, revoked or
- * unreserved.
+ * Advisory and pairwise disjoint.  They block no lock call; a write that is
+ * granted over one revokes it, whichever call it was, at the moment of the grant.
+ * Reads, and calls that fail, revoke nothing.  Each reservation ends exactly once:
+ * committed, revoked or unreserved.  The request of a revoked one can be used for
+ * any call, as if it were idle.
+ *
+ *	do {
+ *		if (rangelock_reserve_gap(&lock, &req, size, 4096, 0, limit, &start))
+ *			return ENOSPC;
+ *		prepare(start, size);          // long, and nobody waits for it
+ *	} while (rangelock_commit(&lock, &req, NULL) == ECANCELED);
+ *	...                                    // [start, start + size) is held for write
  * ------------------------------------------------------------------------ */
 
-/* rangelock_reserve: EBUSY if the range overlaps a reservation, or a held or
- * waiting write. */
+/* rangelock_reserve:
+ *   EBUSY    the range overlaps a reservation, or a held or waiting write */
 RANGELOCK_API int rangelock_reserve(struct rangelock *, struct rangelock_req *req,
 				    uint64_t start, uint64_t end);
 
-/* rangelock_reserve_gap: find and reserve size units within [lo, hi), start a
- * multiple of align.  ENOSPC: there is no such gap. */
+/* rangelock_reserve_gap: find the lowest range of size units within [lo, hi) that
+ * can be reserved, its start a multiple of align, and reserve it.
+ *   ENOSPC   there is none; *ret_start is as it was
+ *   EINVAL   size or align is 0, or lo >= hi */
 RANGELOCK_API int rangelock_reserve_gap(struct rangelock *, struct rangelock_req *req,
 					uint64_t size, uint64_t align,
 					uint64_t lo, uint64_t hi, uint64_t *ret_start);
 
-/* rangelock_commit: 0: held for write, and no overlapping write was granted
- * since reserve.  ECANCELED: revoked or cancelled; req is idle.  ETIMEDOUT:
- * the reservation stands. */
+/* rangelock_commit: turn a reservation into a held write, waiting for those who
+ * read.  The reservation stands, and can be revoked, until the grant.
+ *   0          held, and no overlapping write was granted since the reservation
+ *   ECANCELED  it was revoked, or rangelock_cancel() ended it; req is idle
+ *   ETIMEDOUT  the reservation stands
+ *   EPERM      req is not reserved on this lock */
 RANGELOCK_API int rangelock_commit(struct rangelock *, struct rangelock_req *req,
 				   const struct timespec *abstime);
 
+/* rangelock_unreserve: give a reservation up.
+ *   ECANCELED  it was revoked before; req is idle
+ *   EPERM      req is not reserved on this lock, or its commit waits */
 RANGELOCK_API int rangelock_unreserve(struct rangelock *, struct rangelock_req *req);
 
-/* rangelock_is_reserved: false once revoked. */
+/* rangelock_is_reserved: false once revoked, committed or unreserved. */
 RANGELOCK_API bool rangelock_is_reserved(struct rangelock *, const struct rangelock_req *req);
 
 /* ------------------------------------------------------------------------ *
  * For callers who keep a structure of their own under the engine's short
  * mutex (tree engine): look it up inside enter, then wait for the range that
  * it names.
+ *
+ *	rangelock_enter(&lock);
+ *	struct rangelock_range range = look_up(address);
+ *	int error = rangelock_wait_entered(&lock, &req, &range, NULL);
+ *	...                                    // inside again: look anew if it had to wait
+ *	rangelock_leave(&lock);
+ *
+ * Inside, no other call on the same lock may be made by the same thread but
+ * rangelock_wait_entered() and rangelock_leave().
  * ------------------------------------------------------------------------ */
 
-/* rangelock_enter, rangelock_leave: take and give the mutex.  On a lock that
- * does not offer it, enter prints a message and aborts. */
+/* rangelock_enter, rangelock_leave: take and give the mutex.  What is done inside
+ * is to be short: all slow paths of the lock wait meanwhile.  With NULL or a
+ * destroyed lock, or an engine that lacks it, enter prints a message and aborts. */
 RANGELOCK_API void rangelock_enter(struct rangelock *);
 RANGELOCK_API void rangelock_leave(struct rangelock *);
 
-/* rangelock_wait_entered: called inside enter; gives the mutex up while it
- * waits, and has it again when it returns. */
+/* rangelock_wait_entered: called inside enter; locks the range, gives the mutex up
+ * while it waits, and has it again when it returns, whatever it returns.  Errors as
+ * the timed lock calls. */
 RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_req *req,
 					 const struct rangelock_range *range,
 					 const struct timespec *abstime);
 
-/* rangelock_lock_chosen: choose() runs under the mutex each time the request
- * is considered, and names the range, or returns an errno that ends the call. */
+/*
+ * rangelock_lock_chosen: lock a range that is known only by a look.  choose()
+ * runs under the mutex, at first and again after each wait, and names the range;
+ * if it names another one than was waited for, that is waited for instead.  What
+ * is held in the end is what choose() named last, and nothing that the mutex
+ * guards has changed in between.  An errno from choose() ends the call, which
+ * returns it, nothing being held.  Errors as the timed lock calls.
+ *
+ *	static int vma_of(void *arg, struct rangelock_range *range)
+ *	{
+ *		struct vma *vma = find_vma(*(uint64_t *)arg);
+ *		if (!vma)
+ *			return EFAULT;
+ *		*range = (struct rangelock_range){ vma->start, vma->end, RANGELOCK_READ };
+ *		return 0;
+ *	}
+ */
 typedef int rangelock_choose_fn(void *arg, struct rangelock_range *range);
 RANGELOCK_API int rangelock_lock_chosen(struct rangelock *, struct rangelock_req *req,
 					rangelock_choose_fn *choose, void *arg,
