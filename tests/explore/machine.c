@@ -211,8 +211,23 @@ static void machine_wake(_Atomic uint32_t *word)
 	machine_op(&(struct op){ .kind = OP_WAKE, .p = word, .size = 4 });
 }
 
+/* Nobody spins for long here while another can run; so that some thread has given it up
+ * while others spin is a choice. */
 static unsigned machine_processors(void)
 {
+	static const struct alternative options[] = { { 0, COST_NONE, false },
+						      { 1, COST_PREEMPTION, false } };
+
+	if (scenario->impatient && fiber_self()) {
+		int chosen = search_choose(options, 2);
+
+		if (chosen == PRUNED) {
+			pruned = true;
+			fiber_pause();
+		}
+		if (chosen == 1)
+			return 1;
+	}
 	return scenario->processors ? scenario->processors : 1;
 }
 
@@ -288,7 +303,7 @@ static unsigned sleepers(struct alternative *options, unsigned n, bool time_must
 		if (threads[i].op->timed)
 			add(options, &n, i, EVENT_TIME_OUT,
 			    time_must_pass ? COST_NONE : COST_FAULT);
-		if (!time_must_pass && !use_sleep_sets)
+		if (!time_must_pass)
 			add(options, &n, i, EVENT_WAKE_UP, COST_FAULT);
 	}
 	return n;
@@ -404,6 +419,7 @@ static void step(unsigned event)
 	steps++;
 	if (event == EVENT_STEP) {
 		goes_on = do_op(t);
+		memory_step(current); /* what follows is not part of what was published */
 		if (op->kind == OP_SLEEP)
 			note = goes_on ? "(has changed)" : "(sleeps)";
 	} else {

@@ -17,6 +17,9 @@
 #include "explore/explore.h"
 #include "explore/seam.h"
 
+#undef memset /* for those who are not seen themselves */
+#undef memcpy
+
 /* ---- search.c ---- */
 
 /* What an option costs, out of a bound. */
@@ -104,7 +107,7 @@ void reset_spinning(void);
 
 void memory_init(bool weak);
 void memory_reset(void);
-void memory_step(unsigned thread); /* before each operation */
+void memory_step(unsigned thread); /* before each operation, and after it */
 
 /* Do a load, store, exchange or CAS.  False: pruned. */
 bool memory_do(unsigned thread, struct op *op);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory as C11 defines it, without what compilers may do beyond reordering.
+ * Memory as C11 defines it, but for this: no load sees a store that is executed later
+ * (LB), and no store comes before one that was executed earlier (2+2W, S).
  *
  * Atomic words.  Each has a history of messages, in modification order, which
  * is the order of execution.  A thread has a view: for each word the oldest

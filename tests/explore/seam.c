@@ -103,11 +103,12 @@ static void point(struct op *op)
 		(op->size == 4 ? do_uint32_t : do_uint64_t)(op);
 }
 
-/* As a write that is seen. */
+/* As a write that is seen; word by word, since single bytes soon push out of sight what
+ * ThreadSanitizer remembers of accesses before. */
 void explore_free(void *p, size_t size)
 {
-	for (size_t i = 0; i < size; i++)
-		((volatile char *)p)[i] = 0x5a;
+	for (size_t i = 0; i < size / 4; i++)
+		((volatile uint32_t *)p)[i] = 0x5a5a5a5a;
 	memory_free(p, size);
 }
 
@@ -196,6 +197,12 @@ void seam_relax(const char *site)
 	struct op op = { .kind = OP_RELAX, .site = site };
 
 	machine_op(&op);
+}
+
+void seam_plain(const void *p, size_t size, bool write)
+{
+	if (!seam_does_it) /* else they are seen as they are done */
+		memory_plain(p, size, write, __builtin_return_address(0));
 }
 
 #ifdef EXPLORE_OWN_RUNTIME

@@ -152,7 +152,9 @@ def try_mutant(mutant, work, tests, extra):
         program = folder / name
         objects = tests[name] + (build_explore_library(folder, extra) if name == "explore"
                                  else library)
-        subprocess.run(["cc", *extra, *map(str, objects), "-o", str(program), *LIBS], check=True)
+        command = ["cc", *extra, *map(str, objects), "-o", str(program), *LIBS]
+        if subprocess.run(command).returncode:
+            return False, f"{name} does not link"
         how = run_program(program, ARGUMENTS.get(name, []))
         if how:
             shutil.rmtree(folder)
