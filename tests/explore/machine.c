@@ -33,6 +33,7 @@ struct thread {
 	bool asleep;   /* in a futex */
 };
 
+static const struct chooser *chooser;
 static const struct scenario *scenario;
 static struct thread threads[MAX_THREADS];
 static unsigned current, steps;
@@ -45,8 +46,9 @@ static unsigned sleep_set; /* a bit for each thread */
 /* For ThreadSanitizer: setup before all threads before check. */
 static char begin_token, end_token;
 
-void machine_init(bool sleep_sets)
+void machine_init(const struct chooser *c, bool sleep_sets)
 {
+	chooser = c;
 	use_sleep_sets = sleep_sets;
 	for (unsigned i = 0; i < MAX_THREADS; i++)
 		if (!threads[i].fiber.stack)
@@ -186,7 +188,7 @@ unsigned explore_choose(unsigned n)
 
 	for (unsigned i = 0; i < n; i++)
 		options[i].value = (uint16_t)i;
-	int chosen = n > 1 ? search_choose(options, n) : 0;
+	int chosen = n > 1 ? chooser->choose(options, n) : 0;
 	if (chosen == PRUNED) {
 		pruned = true;
 		fiber_pause();
@@ -219,7 +221,7 @@ static unsigned machine_processors(void)
 						      { 1, COST_PREEMPTION, false } };
 
 	if (scenario->impatient && fiber_self()) {
-		int chosen = search_choose(options, 2);
+		int chosen = chooser->choose(options, 2);
 
 		if (chosen == PRUNED) {
 			pruned = true;
@@ -364,7 +366,7 @@ static void do_wake(struct op *op)
 			options[n++] = (struct alternative){ (uint16_t)i, COST_NONE, false };
 	if (!n)
 		return;
-	int chosen = n > 1 ? search_choose(options, n) : 0;
+	int chosen = n > 1 ? chooser->choose(options, n) : 0;
 	if (chosen == PRUNED) {
 		pruned = true;
 		return;
@@ -402,7 +404,7 @@ static bool do_op(struct thread *t)
 		return true;
 	case OP_RELAX:
 	case OP_YIELD:
-		search_yielded(current);
+		chooser->yielded(current);
 		return true;
 	default:
 		return true;
@@ -468,7 +470,7 @@ static void schedule(void)
 		explore_fail("livelock: no end after %u steps", steps);
 		return;
 	}
-	int chosen = search_choose_thread(options, n);
+	int chosen = chooser->choose_thread(options, n);
 	if (chosen == PRUNED) {
 		pruned = true;
 		return;

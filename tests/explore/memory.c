@@ -79,6 +79,7 @@ struct cell {
 	uint8_t last_thread, last_access, last_mask;
 };
 
+static const struct chooser *chooser;
 static bool weak;
 static uint32_t generation;
 static struct cell cells[CELLS];
@@ -92,8 +93,9 @@ static struct {
 } names[NAMES];
 static unsigned n_names;
 
-void memory_init(bool is_weak)
+void memory_init(const struct chooser *c, bool is_weak)
 {
+	chooser = c;
 	weak = is_weak;
 }
 
@@ -282,10 +284,8 @@ static void touch(unsigned t, const volatile void *p, size_t size, enum access a
 		touch_cell(t, find_cell(a), mask_of(a, at, size), access, where);
 }
 
-void memory_plain(const volatile void *p, size_t size, bool write, const void *pc)
+void memory_plain(int t, const volatile void *p, size_t size, bool write, const void *pc)
 {
-	int t = machine_self();
-
 	if (t >= 0)
 		touch((unsigned)t, p, size, write ? PLAIN_WRITE : PLAIN_READ, pc);
 }
@@ -308,16 +308,16 @@ static void set_freed(void *p, size_t size, bool freed)
 	}
 }
 
-void memory_free(void *p, size_t size)
+void memory_free(int t, void *p, size_t size)
 {
-	memory_plain(p, size, true, __builtin_return_address(0));
+	memory_plain(t, p, size, true, __builtin_return_address(0));
 	set_freed(p, size, true);
 }
 
-void explore_renew(void *p, size_t size)
+void memory_renew(int t, void *p, size_t size)
 {
 	set_freed(p, size, false);
-	memory_plain(p, size, true, __builtin_return_address(0));
+	memory_plain(t, p, size, true, __builtin_return_address(0));
 }
 
 void memory_private(void *p, size_t size)
@@ -447,7 +447,7 @@ static uint32_t choose_message(struct word *w, uint32_t oldest, const uint64_t *
 			options[n++] = (struct alternative){ (uint16_t)age, COST_STALE, false };
 	if (n == 1)
 		return w->newest;
-	int chosen = search_choose(options, n);
+	int chosen = chooser->choose(options, n);
 	return chosen == PRUNED ? 0 : w->newest - options[chosen].value;
 }
 

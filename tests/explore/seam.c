@@ -109,7 +109,7 @@ void explore_free(void *p, size_t size)
 {
 	for (size_t i = 0; i < size / 4; i++)
 		((volatile uint32_t *)p)[i] = 0x5a5a5a5a;
-	memory_free(p, size);
+	memory_free(machine_self(), p, size);
 }
 
 void AnnotateBenignRaceSized(const char *file, int line, void *p, size_t size, const char *what);
@@ -128,7 +128,7 @@ static void point(struct op *op)
 
 void explore_free(void *p, size_t size)
 {
-	memory_free(p, size);
+	memory_free(machine_self(), p, size);
 }
 
 void explore_private(void *p, size_t size)
@@ -136,6 +136,11 @@ void explore_private(void *p, size_t size)
 	memory_private(p, size);
 }
 #endif
+
+void explore_renew(void *p, size_t size)
+{
+	memory_renew(machine_self(), p, size);
+}
 
 #if defined(EXPLORE_TSAN) || defined(EXPLORE_OWN_RUNTIME)
 const bool seam_sees_plain = true;
@@ -202,7 +207,7 @@ void seam_relax(const char *site)
 void seam_plain(const void *p, size_t size, bool write)
 {
 	if (!seam_does_it) /* else they are seen as they are done */
-		memory_plain(p, size, write, __builtin_return_address(0));
+		memory_plain(machine_self(), p, size, write, __builtin_return_address(0));
 }
 
 #ifdef EXPLORE_OWN_RUNTIME
@@ -210,26 +215,26 @@ void seam_plain(const void *p, size_t size, bool write)
 
 #define HERE __builtin_return_address(0)
 
-#define ACCESS(size)                                \
-	void __tsan_read##size(void *p);            \
-	void __tsan_write##size(void *p);           \
-	void __tsan_unaligned_read##size(void *p);  \
-	void __tsan_unaligned_write##size(void *p); \
-	void __tsan_read##size(void *p)             \
-	{                                           \
-		memory_plain(p, size, false, HERE); \
-	}                                           \
-	void __tsan_write##size(void *p)            \
-	{                                           \
-		memory_plain(p, size, true, HERE);  \
-	}                                           \
-	void __tsan_unaligned_read##size(void *p)   \
-	{                                           \
-		memory_plain(p, size, false, HERE); \
-	}                                           \
-	void __tsan_unaligned_write##size(void *p)  \
-	{                                           \
-		memory_plain(p, size, true, HERE);  \
+#define ACCESS(size)                                                \
+	void __tsan_read##size(void *p);                            \
+	void __tsan_write##size(void *p);                           \
+	void __tsan_unaligned_read##size(void *p);                  \
+	void __tsan_unaligned_write##size(void *p);                 \
+	void __tsan_read##size(void *p)                             \
+	{                                                           \
+		memory_plain(machine_self(), p, size, false, HERE); \
+	}                                                           \
+	void __tsan_write##size(void *p)                            \
+	{                                                           \
+		memory_plain(machine_self(), p, size, true, HERE);  \
+	}                                                           \
+	void __tsan_unaligned_read##size(void *p)                   \
+	{                                                           \
+		memory_plain(machine_self(), p, size, false, HERE); \
+	}                                                           \
+	void __tsan_unaligned_write##size(void *p)                  \
+	{                                                           \
+		memory_plain(machine_self(), p, size, true, HERE);  \
 	}
 
 ACCESS(1)
@@ -246,12 +251,12 @@ void __tsan_func_exit(void);
 
 void __tsan_read_range(void *p, size_t size)
 {
-	memory_plain(p, size, false, HERE);
+	memory_plain(machine_self(), p, size, false, HERE);
 }
 
 void __tsan_write_range(void *p, size_t size)
 {
-	memory_plain(p, size, true, HERE);
+	memory_plain(machine_self(), p, size, true, HERE);
 }
 
 void __tsan_init(void)
