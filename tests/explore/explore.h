@@ -22,6 +22,7 @@ struct scenario {
 	const char *name;
 	unsigned threads;	 /* 2 .. MAX_THREADS */
 	unsigned processors;	 /* with 1 the library does not spin; 0 means 1 */
+	bool impatient;		 /* but may do as if it had spun for long */
 	void (*setup)(void);	 /* before the threads; may be NULL, as the rest */
 	void (*run)(unsigned i); /* thread i */
 	void (*step)(void);	 /* between any two steps: invariants */

@@ -33,6 +33,7 @@ struct thread {
 	bool asleep;   /* in a futex */
 };
 
+static const struct chooser *chooser;
 static const struct scenario *scenario;
 static struct thread threads[MAX_THREADS];
 static unsigned current, steps;
@@ -45,8 +46,9 @@ static unsigned sleep_set; /* a bit for each thread */
 /* For ThreadSanitizer: setup before all threads before check. */
 static char begin_token, end_token;
 
-void machine_init(bool sleep_sets)
+void machine_init(const struct chooser *c, bool sleep_sets)
 {
+	chooser = c;
 	use_sleep_sets = sleep_sets;
 	for (unsigned i = 0; i < MAX_THREADS; i++)
 		if (!threads[i].fiber.stack)
@@ -186,7 +188,7 @@ unsigned explore_choose(unsigned n)
 
 	for (unsigned i = 0; i < n; i++)
 		options[i].value = (uint16_t)i;
-	int chosen = n > 1 ? search_choose(options, n) : 0;
+	int chosen = n > 1 ? chooser->choose(options, n) : 0;
 	if (chosen == PRUNED) {
 		pruned = true;
 		fiber_pause();
@@ -211,8 +213,23 @@ static void machine_wake(_Atomic uint32_t *word)
 	machine_op(&(struct op){ .kind = OP_WAKE, .p = word, .size = 4 });
 }
 
+/* Nobody spins for long here while another can run; so that some thread has given it up
+ * while others spin is a choice. */
 static unsigned machine_processors(void)
 {
+	static const struct alternative options[] = { { 0, COST_NONE, false },
+						      { 1, COST_PREEMPTION, false } };
+
+	if (scenario->impatient && fiber_self()) {
+		int chosen = chooser->choose(options, 2);
+
+		if (chosen == PRUNED) {
+			pruned = true;
+			fiber_pause();
+		}
+		if (chosen == 1)
+			return 1;
+	}
 	return scenario->processors ? scenario->processors : 1;
 }
 
@@ -314,7 +331,7 @@ static unsigned sleepers(struct alternative *options, unsigned n, bool time_must
 		if (threads[i].op->timed)
 			add(options, &n, i, EVENT_TIME_OUT,
 			    time_must_pass ? COST_NONE : COST_FAULT);
-		if (!time_must_pass && !use_sleep_sets)
+		if (!time_must_pass)
 			add(options, &n, i, EVENT_WAKE_UP, COST_FAULT);
 	}
 	return n;
@@ -375,7 +392,7 @@ static void do_wake(struct op *op)
 			options[n++] = (struct alternative){ (uint16_t)i, COST_NONE, false };
 	if (!n)
 		return;
-	int chosen = n > 1 ? search_choose(options, n) : 0;
+	int chosen = n > 1 ? chooser->choose(options, n) : 0;
 	if (chosen == PRUNED) {
 		pruned = true;
 		return;
@@ -413,7 +430,7 @@ static bool do_op(struct thread *t)
 		return true;
 	case OP_RELAX:
 	case OP_YIELD:
-		search_yielded(current);
+		chooser->yielded(current);
 		return true;
 	default:
 		return true;
@@ -430,6 +447,7 @@ static void step(unsigned event)
 	steps++;
 	if (event == EVENT_STEP) {
 		goes_on = do_op(t);
+		memory_step(current); /* what follows is not part of what was published */
 		if (op->kind == OP_SLEEP)
 			note = goes_on ? "(has changed)" : "(sleeps)";
 	} else {
@@ -478,7 +496,7 @@ static void schedule(void)
 		explore_fail("livelock: no end after %u steps", steps);
 		return;
 	}
-	int chosen = search_choose_thread(options, n);
+	int chosen = chooser->choose_thread(options, n);
 	if (chosen == PRUNED) {
 		pruned = true;
 		return;

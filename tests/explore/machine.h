@@ -7,7 +7,7 @@
  *	memory.c   what a load may return; who has seen what; data races
  *	seam.c     how the library and the scenarios get here
  *
- * Choices are asked for from below (search_choose); else each knows those below it.
+ * Each knows those below it; choices are asked for through a table (chooser).
  */
 #ifndef EXPLORE_MACHINE_H
 #define EXPLORE_MACHINE_H
@@ -17,7 +17,10 @@
 #include "explore/explore.h"
 #include "explore/seam.h"
 
-/* ---- search.c ---- */
+#undef memset /* for those who are not seen themselves */
+#undef memcpy
+
+/* ---- Choices, which search.c makes ---- */
 
 /* What an option costs, out of a bound. */
 enum cost { COST_NONE, COST_PREEMPTION, COST_FAULT, COST_STALE, N_COSTS };
@@ -30,13 +33,15 @@ struct alternative {
 
 enum { MAX_OPTIONS = 32, PRUNED = -1 };
 
-/* Choose among options, of which [0] is the plain one.  Returns an index, or PRUNED:
- * give this execution up. */
-int search_choose(const struct alternative *options, unsigned n);
-
-/* The same, for who goes on: values are thread * EVENTS + event. */
-int search_choose_thread(const struct alternative *options, unsigned n);
-void search_yielded(unsigned thread);
+struct chooser {
+	/* Choose among options, of which [0] is the plain one.  Returns an index, or
+	 * PRUNED: give this execution up. */
+	int (*choose)(const struct alternative *options, unsigned n);
+	/* The same, for who goes on: values are thread * EVENTS + event. */
+	int (*choose_thread)(const struct alternative *options, unsigned n);
+	/* A thread has come to a place where others may as well go on. */
+	void (*yielded)(unsigned thread);
+};
 
 enum { EVENT_STEP, EVENT_TIME_OUT, EVENT_WAKE_UP, EVENTS };
 
@@ -79,12 +84,12 @@ int machine_self(void);
 
 enum outcome { COMPLETE, PRUNED_AWAY, FAILED };
 
-/* Run scenario once, as search_choose() says. */
+/* Run scenario once, as the chooser says. */
 enum outcome machine_run(const struct scenario *scenario);
 const char *machine_failure(void);
 unsigned machine_steps(void);
 
-void machine_init(bool sleep_sets);
+void machine_init(const struct chooser *chooser, bool sleep_sets);
 void machine_trace(bool on); /* print each step */
 
 /* ---- seam.c ---- */
@@ -98,9 +103,9 @@ extern bool seam_found_race;
 
 /* ---- memory.c ---- */
 
-void memory_init(bool weak);
+void memory_init(const struct chooser *chooser, bool weak);
 void memory_reset(void);
-void memory_step(unsigned thread); /* before each operation */
+void memory_step(unsigned thread); /* before each operation, and after it */
 
 /* Do a load, store, exchange or CAS.  False: pruned. */
 bool memory_do(unsigned thread, struct op *op);
@@ -110,11 +115,12 @@ bool memory_do(unsigned thread, struct op *op);
 bool memory_sleep_reads(unsigned thread, struct op *op);
 void memory_wake(unsigned thread, struct op *op);
 
-/* Plain accesses of the running thread. */
-void memory_plain(const volatile void *p, size_t size, bool write, const void *pc);
+/* Plain accesses; thread -1 is setup and check, which nobody meets. */
+void memory_plain(int thread, const volatile void *p, size_t size, bool write, const void *pc);
 
-/* explore_free(). */
-void memory_free(void *p, size_t size);
+/* explore_free() and explore_renew(). */
+void memory_free(int thread, void *p, size_t size);
+void memory_renew(int thread, void *p, size_t size);
 
 /* What an address is called. */
 const char *memory_name(const volatile void *p);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory as C11 defines it, without what compilers may do beyond reordering.
+ * Memory as C11 defines it, but for this: no load sees a store that is executed later
+ * (LB), and no store comes before one that was executed earlier (2+2W, S).
  *
  * Atomic words.  Each has a history of messages, in modification order, which
  * is the order of execution.  A thread has a view: for each word the oldest
@@ -77,6 +78,7 @@ struct cell {
 	uint8_t last_thread, last_access, last_mask;
 };
 
+static const struct chooser *chooser;
 static bool weak;
 static uint32_t generation;
 static struct cell cells[CELLS];
@@ -90,8 +92,9 @@ static struct {
 } names[NAMES];
 static unsigned n_names;
 
-void memory_init(bool is_weak)
+void memory_init(const struct chooser *c, bool is_weak)
 {
+	chooser = c;
 	weak = is_weak;
 }
 
@@ -277,10 +280,8 @@ static void touch(unsigned t, const volatile void *p, size_t size, enum access a
 		touch_cell(t, find_cell(a), mask_of(a, at, size), access, where);
 }
 
-void memory_plain(const volatile void *p, size_t size, bool write, const void *pc)
+void memory_plain(int t, const volatile void *p, size_t size, bool write, const void *pc)
 {
-	int t = machine_self();
-
 	if (t >= 0)
 		touch((unsigned)t, p, size, write ? PLAIN_WRITE : PLAIN_READ, pc);
 }
@@ -303,16 +304,16 @@ static void set_freed(void *p, size_t size, bool freed)
 	}
 }
 
-void memory_free(void *p, size_t size)
+void memory_free(int t, void *p, size_t size)
 {
-	memory_plain(p, size, true, __builtin_return_address(0));
+	memory_plain(t, p, size, true, __builtin_return_address(0));
 	set_freed(p, size, true);
 }
 
-void explore_renew(void *p, size_t size)
+void memory_renew(int t, void *p, size_t size)
 {
 	set_freed(p, size, false);
-	memory_plain(p, size, true, __builtin_return_address(0));
+	memory_plain(t, p, size, true, __builtin_return_address(0));
 }
 
 /* ---- Atomic words ---- */
@@ -434,7 +435,7 @@ static uint32_t choose_message(struct word *w, uint32_t oldest, const uint64_t *
 			options[n++] = (struct alternative){ (uint16_t)age, COST_STALE, false };
 	if (n == 1)
 		return w->newest;
-	int chosen = search_choose(options, n);
+	int chosen = chooser->choose(options, n);
 	return chosen == PRUNED ? 0 : w->newest - options[chosen].value;
 }
 

@@ -20,6 +20,7 @@ struct rangelock_req o_reqs[REQS];
 
 static uint64_t data[UNITS]; /* plain, guarded by o_lock */
 static int holders[UNITS];   /* readers, or -1 */
+static unsigned drops;	     /* how many holders have let go */
 
 NOTES static void hold(const struct want *w)
 {
@@ -33,6 +34,7 @@ NOTES static void hold(const struct want *w)
 
 NOTES static void let_go(const struct want *w)
 {
+	drops++;
 	for (unsigned u = w->start; u < w->end; u++)
 		holders[u] = w->mode == RANGELOCK_WRITE ? 0 : holders[u] - 1;
 }
@@ -457,14 +459,25 @@ NOTES static void count_cancel(void)
 	cancels++;
 }
 
+/* The call that waits with req in o_lock, not elsewhere; or NULL. */
+NOTES static const struct call *waiting_call(unsigned req)
+{
+	const struct req *r = to_req(&o_reqs[req]);
+
+	return r->state == REQ_WAITING && r->lock == to_lock(&o_lock) ? call_of[req] : NULL;
+}
+
 void o_cancel(unsigned req)
 {
+	const struct call *waited = waiting_call(req);
 	int error = rangelock_cancel(&o_lock, &o_reqs[req]);
 
 	if (error == 0)
 		count_cancel();
 	else if (error != EBUSY)
 		explore_fail("answer: cancel answered errno %d", error);
+	else if (waited && waiting_call(req) == waited)
+		explore_fail("answer: cancel does not find one who waits");
 }
 
 /* ---- Looks ---- */
@@ -496,35 +509,53 @@ NOTES static void judge_picture(const struct picture *p)
 		}
 }
 
-/* Was unit surely held for all the time, or surely not? */
-NOTES static void sure(unsigned unit, bool *ret_held, bool *ret_free)
+NOTES static bool shows(const struct picture *p, unsigned unit)
 {
-	*ret_held = holders[unit] != 0;
-	*ret_free = true;
-	for (unsigned i = 0; i < n_calls; i++)
-		if (calls[i].alive && calls[i].want.start <= unit && unit < calls[i].want.end)
-			*ret_free = false;
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->all[i].state == RANGELOCK_HELD && p->all[i].start <= unit &&
+		    unit < p->all[i].end)
+			return true;
+	return false;
 }
 
-NOTES static unsigned count_moves(void)
+/* What is known of a unit. */
+struct knowledge {
+	bool held, free;
+	unsigned drops, moves;
+};
+
+NOTES static struct knowledge know(unsigned unit)
 {
-	return moves;
+	struct knowledge k = { holders[unit] != 0, true, drops, moves };
+
+	for (unsigned i = 0; i < n_calls; i++)
+		if (calls[i].alive && calls[i].want.start <= unit && unit < calls[i].want.end)
+			k.free = false;
+	return k;
+}
+
+/* One has looked, and seen it held or not: was it the other all the time? */
+NOTES static void judge_look(const char *how, unsigned unit, bool seen, struct knowledge before)
+{
+	struct knowledge after = know(unit);
+
+	if (seen && before.free && after.free && before.moves == after.moves)
+		explore_fail("%s: unit %u is free, and is said to be held", how, unit);
+	if (!seen && before.held && before.drops == after.drops)
+		explore_fail("%s: unit %u is held, and is said to be free", how, unit);
 }
 
 void o_look(unsigned unit)
 {
 	struct picture picture = { .n = 0 };
-	bool held, free_before, held_after, free_after;
-	unsigned moves_before = count_moves();
+	struct knowledge before = know(unit);
 
-	sure(unit, &held, &free_before);
-	bool locked = rangelock_is_locked(&o_lock, unit, unit + 1, RANGELOCK_READ);
-	sure(unit, &held_after, &free_after);
-	if (locked && free_before && free_after && count_moves() == moves_before)
-		explore_fail("is_locked: unit %u is said to be held", unit);
-	(void)held, (void)held_after;
+	judge_look("is_locked", unit, rangelock_is_locked(&o_lock, unit, unit + 1, RANGELOCK_READ),
+		   before);
+	before = know(unit);
 	rangelock_walk(&o_lock, collect, &picture);
 	judge_picture(&picture);
+	judge_look("walk", unit, shows(&picture, unit), before);
 }
 
 NOTES bool o_waits(unsigned req)
@@ -662,7 +693,7 @@ void o_setup(void)
 	memset(data, 0, sizeof(data));
 	memset(holders, 0, sizeof(holders));
 	memset(call_of, 0, sizeof(call_of));
-	n_calls = cancels = canceled = perhaps_canceled = moves = 0;
+	n_calls = cancels = canceled = perhaps_canceled = moves = drops = 0;
 	last_word = 0;
 	buried = false;
 	explore_name(&o_lock, sizeof(o_lock), "lock");

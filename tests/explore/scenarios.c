@@ -9,7 +9,9 @@
 
 #include "base/atomic.h"
 #include "explore/oracle.h"
+#include "front/word.h"
 #include "support/fiber.h"
+#include "wait/wait.h"
 
 enum { HELD = 7 };
 
@@ -62,6 +64,14 @@ static void cancel_and_grant(unsigned i)
 		o_visit(2, WR(0, 1));
 	else
 		o_cancel(2);
+}
+
+/* Whoever was canceled has its request back, and uses it anew. */
+static void cancel_and_again(unsigned i)
+{
+	cancel_and_grant(i);
+	if (i == 1)
+		o_visit(2, WR(1, 2));
 }
 
 static void cancel_and_time_out(unsigned i)
@@ -273,6 +283,114 @@ static void looker(unsigned i)
 		o_look(0);
 }
 
+/* The same while a stranger is about: who holds is seen all the time. */
+static void looker_beside(unsigned i)
+{
+	if (i == 0)
+		o_look(0);
+	else
+		o_visit(2, WR(2, 3));
+}
+
+/* How long to spin: alone, some rounds, but not for ever; not at all where as many go
+ * first as there are processors; and for the short mutex but a little. */
+static _Atomic uint32_t park;
+static bool spun;
+
+static void spin_setup(void)
+{
+	hold_first();
+	rl_store(&park, PARK_WAITING, relaxed);
+	spun = false;
+}
+
+NOT_FOR_TSAN static bool has_spun(void)
+{
+	return spun;
+}
+
+NOT_FOR_TSAN static void tell_spun(void)
+{
+	spun = true;
+}
+
+static unsigned steps_to_park(uint32_t crowd)
+{
+	static const struct timespec some_time = { 1, 0 };
+	unsigned begin = explore_now();
+
+	rl_store(&park, PARK_WAITING, relaxed);
+	explore_assert(rl_park(&park, crowd, &some_time) == PARK_TIMED_OUT);
+	return explore_now() - begin;
+}
+
+static void spin_and_park(unsigned i)
+{
+	enum { STEPS_PER_ROUND = 2, BESIDE = 20 };
+
+	if (i == 1) {
+		explore_wait(has_spun);
+		o_drop(HELD);
+		return;
+	}
+	for (int k = 0; k < 3; k++) {
+		unsigned steps = steps_to_park(1);
+
+		explore_assert(steps > STEPS_PER_ROUND * 10);
+		explore_assert(steps < STEPS_PER_ROUND * 1000 + BESIDE);
+	}
+	explore_assert(steps_to_park(2) < BESIDE);
+
+	/* One who holds, one who waits: as many as the processors are before the next. */
+	unsigned begin = explore_now();
+	o_visit(0, TIMED_RD(0, 1));
+	explore_assert(explore_now() - begin > STEPS_PER_ROUND * 10);
+	o_take(1, WR(2, 4));
+	begin = explore_now();
+	o_visit(0, TIMED_WR(0, 3));
+	explore_assert(explore_now() - begin < 2 * BESIDE);
+	o_drop(1);
+	tell_spun();
+}
+
+/* One who stays inside until another sleeps for the short mutex. */
+NOT_FOR_TSAN static bool mutex_is_slept_on(void)
+{
+	return (*(volatile uintptr_t *)&to_lock(&o_lock)->word & (WORD_FAST | WORD_CONTENDED)) ==
+	       WORD_CONTENDED;
+}
+
+static bool inside;
+
+static void stay_setup(void)
+{
+	hold_first();
+	inside = false;
+}
+
+NOT_FOR_TSAN static bool is_inside(void)
+{
+	return inside;
+}
+
+NOT_FOR_TSAN static int stay(const struct rangelock_info *info, void *arg)
+{
+	(void)info, (void)arg;
+	inside = true;
+	explore_wait(mutex_is_slept_on);
+	return 0;
+}
+
+static void spin_for_the_mutex(unsigned i)
+{
+	if (i == 0) {
+		rangelock_walk(&o_lock, stay, NULL);
+	} else {
+		explore_wait(is_inside);
+		o_cancel(HELD);
+	}
+}
+
 /* A cancel that comes too late finds the request in use on another lock. */
 static struct rangelock elsewhere;
 
@@ -299,6 +417,23 @@ static void wander(unsigned i)
 	} else {
 		rangelock_unlock(&elsewhere, &o_reqs[6]);
 	}
+}
+
+/* The last one to leave destroys the lock, and makes it anew. */
+static void anew_setup(void)
+{
+	o_setup();
+	rl_store(&gone, 0, relaxed);
+}
+
+static void made_anew(unsigned i)
+{
+	o_visit(2 * i, i ? TRY_WR(0, 1) : WR(0, 2));
+	if (rl_exchange(&gone, 1, acq_rel) == 0)
+		return;
+	if (rangelock_destroy(&o_lock) || rangelock_init(&o_lock, NULL))
+		explore_fail("destroy: the last one cannot make it anew");
+	o_visit(2 * i, WR(0, 1));
 }
 
 static void wide_and_narrow(unsigned i)
@@ -565,6 +700,11 @@ static const struct scenario scenarios[] = {
 	  .setup = hold_first,
 	  .run = cancel_and_grant,
 	  HERE },
+	{ .name = "cancel-again",
+	  .threads = 3,
+	  .setup = hold_first,
+	  .run = cancel_and_again,
+	  HERE },
 	{ .name = "cancel-time-out",
 	  .threads = 3,
 	  .setup = hold_first,
@@ -603,6 +743,7 @@ static const struct scenario scenarios[] = {
 	  .setup = destroyed_setup,
 	  .run = destroyed_behind_unlock,
 	  HERE },
+	{ .name = "made-anew", .threads = 2, .setup = anew_setup, .run = made_anew, HERE },
 	{ .name = "hand-on",
 	  .threads = 3,
 	  .setup = hand_setup,
@@ -618,6 +759,39 @@ static const struct scenario scenarios[] = {
 	  .run = crowd,
 	  HERE },
 	{ .name = "looker", .threads = 2, .setup = o_setup, .run = looker, HERE },
+	{ .name = "looker-beside",
+	  .threads = 2,
+	  .setup = hold_first,
+	  .run = looker_beside,
+	  .step = o_step,
+	  .check = drop_and_check },
+	{ .name = "spinning-is-bounded",
+	  .threads = 2,
+	  .processors = 2,
+	  .setup = spin_setup,
+	  .run = spin_and_park,
+	  HERE },
+	{ .name = "spinning-for-the-mutex-is-bounded",
+	  .threads = 2,
+	  .processors = 2,
+	  .setup = stay_setup,
+	  .run = spin_for_the_mutex,
+	  .step = o_step,
+	  .check = drop_and_check },
+	{ .name = "crowd-impatient",
+	  .threads = 3,
+	  .processors = 3,
+	  .impatient = true,
+	  .setup = o_setup,
+	  .run = crowd,
+	  HERE },
+	{ .name = "wide-and-narrow-impatient",
+	  .threads = 3,
+	  .processors = 4,
+	  .impatient = true,
+	  .setup = o_setup,
+	  .run = wide_and_narrow,
+	  HERE },
 	{ .name = "wander", .threads = 3, .setup = wander_setup, .run = wander, HERE },
 	{ .name = "downgrade", .threads = 3, .setup = hold_first, .run = downgrade, HERE },
 	{ .name = "upgrades", .threads = 3, .setup = o_setup, .run = upgrades, HERE },

@@ -103,12 +103,13 @@ static void point(struct op *op)
 		(op->size == 4 ? do_uint32_t : do_uint64_t)(op);
 }
 
-/* As a write that is seen. */
+/* As a write that is seen; word by word, since single bytes soon push out of sight what
+ * ThreadSanitizer remembers of accesses before. */
 void explore_free(void *p, size_t size)
 {
-	for (size_t i = 0; i < size; i++)
-		((volatile char *)p)[i] = 0x5a;
-	memory_free(p, size);
+	for (size_t i = 0; i < size / 4; i++)
+		((volatile uint32_t *)p)[i] = 0x5a5a5a5a;
+	memory_free(machine_self(), p, size);
 }
 #else
 const bool seam_does_it = false;
@@ -120,9 +121,14 @@ static void point(struct op *op)
 
 void explore_free(void *p, size_t size)
 {
-	memory_free(p, size);
+	memory_free(machine_self(), p, size);
 }
 #endif
+
+void explore_renew(void *p, size_t size)
+{
+	memory_renew(machine_self(), p, size);
+}
 
 #if defined(EXPLORE_TSAN) || defined(EXPLORE_OWN_RUNTIME)
 const bool seam_sees_plain = true;
@@ -186,31 +192,37 @@ void seam_relax(const char *site)
 	machine_op(&op);
 }
 
+void seam_plain(const void *p, size_t size, bool write)
+{
+	if (!seam_does_it) /* else they are seen as they are done */
+		memory_plain(machine_self(), p, size, write, __builtin_return_address(0));
+}
+
 #ifdef EXPLORE_OWN_RUNTIME
 /* ---- What the compiler calls before each plain access ---- */
 
 #define HERE __builtin_return_address(0)
 
-#define ACCESS(size)                                \
-	void __tsan_read##size(void *p);            \
-	void __tsan_write##size(void *p);           \
-	void __tsan_unaligned_read##size(void *p);  \
-	void __tsan_unaligned_write##size(void *p); \
-	void __tsan_read##size(void *p)             \
-	{                                           \
-		memory_plain(p, size, false, HERE); \
-	}                                           \
-	void __tsan_write##size(void *p)            \
-	{                                           \
-		memory_plain(p, size, true, HERE);  \
-	}                                           \
-	void __tsan_unaligned_read##size(void *p)   \
-	{                                           \
-		memory_plain(p, size, false, HERE); \
-	}                                           \
-	void __tsan_unaligned_write##size(void *p)  \
-	{                                           \
-		memory_plain(p, size, true, HERE);  \
+#define ACCESS(size)                                                \
+	void __tsan_read##size(void *p);                            \
+	void __tsan_write##size(void *p);                           \
+	void __tsan_unaligned_read##size(void *p);                  \
+	void __tsan_unaligned_write##size(void *p);                 \
+	void __tsan_read##size(void *p)                             \
+	{                                                           \
+		memory_plain(machine_self(), p, size, false, HERE); \
+	}                                                           \
+	void __tsan_write##size(void *p)                            \
+	{                                                           \
+		memory_plain(machine_self(), p, size, true, HERE);  \
+	}                                                           \
+	void __tsan_unaligned_read##size(void *p)                   \
+	{                                                           \
+		memory_plain(machine_self(), p, size, false, HERE); \
+	}                                                           \
+	void __tsan_unaligned_write##size(void *p)                  \
+	{                                                           \
+		memory_plain(machine_self(), p, size, true, HERE);  \
 	}
 
 ACCESS(1)
@@ -227,12 +239,12 @@ void __tsan_func_exit(void);
 
 void __tsan_read_range(void *p, size_t size)
 {
-	memory_plain(p, size, false, HERE);
+	memory_plain(machine_self(), p, size, false, HERE);
 }
 
 void __tsan_write_range(void *p, size_t size)
 {
-	memory_plain(p, size, true, HERE);
+	memory_plain(machine_self(), p, size, true, HERE);
 }
 
 void __tsan_init(void)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum order { ORDER_relaxed, ORDER_acquire, ORDER_release, ORDER_acq_rel, ORDER_seq_cst };
 
@@ -22,6 +23,12 @@ uint64_t seam_exchange(volatile void *p, unsigned size, uint64_t v, enum order o
 bool seam_cas(volatile void *p, unsigned size, uint64_t *expected, uint64_t v, enum order success,
 	      enum order failure, const char *site);
 void seam_relax(const char *site);
+
+/* The compiler tells of its own accesses, not of those within these. */
+void seam_plain(const void *p, size_t size, bool write);
+#define memset(p, c, n) (seam_plain(p, n, true), memset(p, c, n))
+#define memcpy(to, from, n) \
+	(seam_plain(from, n, false), seam_plain(to, n, true), memcpy(to, from, n))
 
 #define SEAM_TEXT(x)	      #x
 #define SEAM_LINE(x)	      SEAM_TEXT(x)

@@ -147,7 +147,7 @@ static int note(const struct alternative *options, int chosen, bool counts)
 	return chosen;
 }
 
-int search_choose(const struct alternative *options, unsigned n)
+static int choose(const struct alternative *options, unsigned n)
 {
 	int chosen = replaying			      ? choose_wanted(options, n)
 		     : search->strategy <= SLEEP_SETS ? choose_next(options, n)
@@ -156,20 +156,22 @@ int search_choose(const struct alternative *options, unsigned n)
 	return note(options, chosen, true);
 }
 
-int search_choose_thread(const struct alternative *options, unsigned n)
+static int choose_thread(const struct alternative *options, unsigned n)
 {
 	if (!replaying && search->strategy == PCT)
 		return note(options, choose_by_priority(options, n), n > 1);
 	/* A single one may still be asleep. */
 	if (n == 1)
 		return note(options, !replaying && options[0].asleep ? PRUNED : 0, false);
-	return search_choose(options, n);
+	return choose(options, n);
 }
 
-void search_yielded(unsigned thread)
+static void yielded(unsigned thread)
 {
 	priority[thread] = --lowest;
 }
+
+static const struct chooser chooser = { choose, choose_thread, yielded };
 
 /* ---- Executions ---- */
 
@@ -302,8 +304,8 @@ void search_run(const struct scenario *scenario, const struct search *s, struct 
 	depth = 0;
 	if (s->strategy >= RANDOM_WALK)
 		memset(seen, 0, sizeof(seen));
-	memory_init(s->weak);
-	machine_init(s->strategy == SLEEP_SETS);
+	memory_init(&chooser, s->weak);
+	machine_init(&chooser, s->strategy == SLEEP_SETS);
 	for (uint64_t i = 0;; i++) {
 		if (s->strategy == PCT)
 			shuffle_priorities(typical_length);
@@ -344,8 +346,8 @@ static enum outcome run_named(const struct scenario *scenario, const char *repla
 
 	plain.weak = strncmp(replay, "weak", 4) == 0;
 	search = &plain;
-	memory_init(plain.weak);
-	machine_init(false);
+	memory_init(&chooser, plain.weak);
+	machine_init(&chooser, false);
 	at = at ? at + 1 : replay;
 	while (*at && schedule.n < MAX_DEVIATIONS) {
 		struct deviation *d = &schedule.list[schedule.n++];

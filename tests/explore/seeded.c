@@ -3,6 +3,8 @@
  * Little programs with a classic fault each: the explorer must find it, say what
  * kind it is, and name a schedule that shows it again.
  */
+#include <string.h>
+
 #include "base/atomic.h"
 #include "explore/scenarios.h"
 #include "wait/wait.h"
@@ -53,6 +55,23 @@ static void store_buffer(unsigned i)
 			rl_store(&asleep, 0, relaxed);
 			rl_wait->wake(&asleep);
 		}
+	}
+}
+
+/* ---- Woken before all is done that it was to wait for ---- */
+
+static void woken_early(unsigned i)
+{
+	if (i == 0) {
+		if (rl_load(&word, acquire) != WAITING)
+			return;
+		rl_wait->sleep(&word, WAITING, NULL);
+		if (rl_load(&word, acquire) == ANSWERED && !rl_load(&asleep, acquire))
+			explore_fail("early: woken too early");
+	} else {
+		rl_store(&word, ANSWERED, release);
+		rl_wait->wake(&word);
+		rl_store(&asleep, 1, release);
 	}
 }
 
@@ -136,6 +155,36 @@ static void no_acquire(unsigned i)
 	}
 }
 
+/* In order, but too late: what a release publishes is what came before it. */
+static void written_late(unsigned i)
+{
+	if (i == 0) {
+		rl_store(&word, ANSWERED, release);
+		message = 42;
+	} else if (rl_load(&word, acquire) == ANSWERED) {
+		explore_assert(message == 42);
+	}
+}
+
+/* By way of a function that no compiler looks into. */
+static char text[64];
+
+static void text_setup(void)
+{
+	word_setup();
+	memset(text, 0, sizeof(text));
+}
+
+static void cleared_late(unsigned i)
+{
+	if (i == 0) {
+		rl_store(&word, ANSWERED, release);
+		memset(text, 42, sizeof(text));
+	} else if (rl_load(&word, acquire) == ANSWERED) {
+		explore_assert(text[7] == 42);
+	}
+}
+
 /* ---- A granter that looks at a waiter which may be gone, or is gone ---- */
 
 static void gone_setup(void)
@@ -200,6 +249,11 @@ static const struct scenario seeded[] = {
 	  .run = store_buffer,
 	  .fault = "deadlock or lost wake-up",
 	  .not_by_tsan = true },
+	{ .name = "seeded-woken-early",
+	  .threads = 2,
+	  .setup = store_buffer_setup,
+	  .run = woken_early,
+	  .fault = "early" },
 	{ .name = "seeded-aba",
 	  .threads = 2,
 	  .setup = stack_setup,
@@ -215,6 +269,17 @@ static const struct scenario seeded[] = {
 	  .setup = message_setup,
 	  .run = no_acquire,
 	  .fault = "data race" },
+	{ .name = "seeded-written-late",
+	  .threads = 2,
+	  .setup = message_setup,
+	  .run = written_late,
+	  .fault = "data race" },
+	{ .name = "seeded-cleared-late",
+	  .threads = 2,
+	  .setup = text_setup,
+	  .run = cleared_late,
+	  .fault = "data race",
+	  .not_by_tsan = true }, /* where the compiler does it in line */
 	{ .name = "seeded-free-race",
 	  .threads = 2,
 	  .setup = gone_setup,

@@ -10,7 +10,7 @@ orders, run natively, where the explorer must find them, and under ThreadSanitiz
 ITREE, ITREE_H = "lib/base/itree.c", "lib/base/itree.h"
 TREE, LOCK_H = "lib/tree/tree.c", "lib/base/lock.h"
 WORD, WORD_H = "lib/front/word.c", "lib/front/word.h"
-LOCK, LIFE = "lib/front/lock.c", "lib/front/life.c"
+LOCK, LIFE, ABSENT = "lib/front/lock.c", "lib/front/life.c", "lib/front/absent.c"
 WAIT = "lib/wait/wait.c"
 
 MUTANTS = [
@@ -189,6 +189,44 @@ MUTANTS = [
      "(rl_exchange(park, PARK_ASLEEP, acquire), 1))", "stress"),
     ("errno is overwritten", WAIT,
      "	errno = callers_errno;\n\n	switch (error) {", "\n	switch (error) {", "arguments"),
+
+    ("one who times out answers inside the short mutex", LOCK,
+     "		rl_leave(lock);\n		answer(grants);\n		return ETIMEDOUT;",
+     "		answer(grants);\n		rl_leave(lock);\n		return ETIMEDOUT;", "wait"),
+    ("one grant alone is answered inside the short mutex", LOCK,
+     "	rl_leave(lock);\n	answer(grants);\n	return error;",
+     "	if (grants && !grants->granted)\n		answer(grants), grants = NULL;\n	rl_leave(lock);\n	answer(grants);\n	return error;", "wait"),
+    ("spinning is not bounded by what a sleep costs", WAIT,
+     "return limit > SPIN_MAX || waits++ % SPIN_PROBE == 0 ? SPIN_MAX : limit;",
+     "return waits++ % SPIN_PROBE == 0 ? 3 * SPIN_MAX : limit;", "explore"),
+    ("who has as many before it as there are processors spins", WAIT,
+     "crowd < rl_wait->processors())", "crowd <= rl_wait->processors())", "explore"),
+    ("how many go first is not told", LOCK,
+     "rl_park(&req->park, blockers, abstime)", "rl_park(&req->park, 0, abstime)", "explore"),
+    ("who spins for the short mutex never gives up", WORD, "			spins++;\n", "", "explore"),
+    ("who slept on the mutex and then spins forgets the others", WORD,
+     "			spins++;\n", "			spins++;\n			locked = WORD_LOCKED;\n", "explore"),
+    ("the range is written when the request is published", LOCK,
+     "		describe(req, start, end, mode);\n		if (rl_likely(try_fast_lock(lock, req)))\n			return 0;",
+     "		if (rl_likely(try_fast_lock(lock, req))) {\n			describe(req, start, end, mode);\n			return 0;\n		}", "explore"),
+    ("is_locked says no where the mutex is taken", LIFE,
+     "(unsigned)mode > RANGELOCK_WRITE || rl_enter(lock))",
+     "(unsigned)mode > RANGELOCK_WRITE || (rl_load(&lock->word, relaxed) & 7) == WORD_LOCKED || rl_enter(lock))", "explore"),
+    ("cancel finds nobody where the mutex is taken", LOCK,
+     "	struct req *grants = NULL;\n\n	if (!lock || !req)\n		return EINVAL;\n",
+     "	struct req *grants = NULL;\n\n	if (!lock || !req)\n		return EINVAL;\n	if ((rl_load(&lock->word, relaxed) & 7) == WORD_LOCKED)\n		return EBUSY;\n", "explore"),
+    ("a cancelled request is written to after its answer", LOCK,
+     "		rl_unpark(&req->park, PARK_CANCELED);\n", "		rl_unpark(&req->park, PARK_CANCELED);\n		req->granted = NULL;\n", "explore"),
+    ("the last grant keeps its old link", TREE, "			q->granted = NULL;\n", "", "faults"),
+    ("arrivals are counted in 32 bits", TREE,
+     "req->arrival = ++lock->arrivals;", "req->arrival = (uint32_t)++lock->arrivals;", "queue"),
+    ("conflicts are counted in 8 bits", TREE, "	uint32_t n = 0;", "	uint8_t n = 0;", "conflicts"),
+    ("conflicts are counted in 16 bits", TREE, "	uint32_t n = 0;", "	uint16_t n = 0;", "conflicts"),
+    ("a wake-up is for everybody", WAIT, "FUTEX_WAKE_PRIVATE, 1);", "FUTEX_WAKE_PRIVATE, INT_MAX);", "faults"),
+    ("a wake-up overwrites errno", WAIT,
+     "FUTEX_WAKE_PRIVATE, 1);\n	errno = callers_errno;", "FUTEX_WAKE_PRIVATE, 1);\n	(void)callers_errno;", "faults"),
+    ("lockv compares neighbours only", ABSENT,
+     "for (size_t j = 0; sound && j < i; j++)", "for (size_t j = i ? i - 1 : 0; sound && j < i; j++)", "arguments"),
 
     # What goes wrong around the library.
     ("a wait allocates", LOCK,

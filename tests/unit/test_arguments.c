@@ -383,8 +383,13 @@ START_TEST(each_wrong_argument_is_invalid_by_itself)
 		{ { 0, 6, RANGELOCK_READ }, { 5, 15, RANGELOCK_READ } },
 		{ { 5, 15, RANGELOCK_WRITE }, { 0, 5, RANGELOCK_WRITE } },
 	};
+	struct rangelock_req three[3] = { RANGELOCK_REQ_INITIALIZER };
+	const struct rangelock_range outer_meet[] = { { 0, 2, RANGELOCK_WRITE },
+						      { 5, 6, RANGELOCK_WRITE },
+						      { 1, 3, RANGELOCK_WRITE } };
 	uint64_t at = 77;
 	const int invalid[] = {
+		rangelock_lockv(&lock, three, outer_meet, 3, NULL),
 		rangelock_downgrade(NULL, &r),
 		rangelock_downgrade(&lock, NULL),
 		rangelock_tryupgrade(NULL, &r),

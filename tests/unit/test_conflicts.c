@@ -260,6 +260,27 @@ START_TEST(a_waiting_request_blocks_only_what_it_conflicts_with)
 }
 END_TEST
 
+/* Also where their number does not fit into 8 or 16 bits. */
+START_TEST(however_many_hold_none_is_overlooked)
+{
+	enum { MANY = 1 << 16 };
+	struct rangelock lock = RANGELOCK_INITIALIZER;
+	struct rangelock_req *readers = calloc(MANY, sizeof(*readers)), writer = { { 0 } };
+
+	for (uint64_t i = 0; i < MANY; i++) {
+		ck_assert_int_eq(rangelock_rdlock(&lock, &readers[i], i, i + 1), 0);
+		if (i + 1 == 1 << 8)
+			ck_assert_int_eq(rangelock_trywrlock(&lock, &writer, RANGELOCK_FULL),
+					 EBUSY);
+	}
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &writer, RANGELOCK_FULL), EBUSY);
+	for (uint64_t i = 0; i < MANY; i++)
+		ck_assert_int_eq(rangelock_unlock(&lock, &readers[i]), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+	free(readers);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("conflicts");
@@ -273,6 +294,7 @@ int main(void)
 	tcase_add_test(tc, a_random_crowd_matches_the_model);
 	tcase_add_test(tc, of_two_trylocks_that_meet_one_succeeds);
 	tcase_add_test(tc, a_waiting_request_blocks_only_what_it_conflicts_with);
+	tcase_add_test(tc, however_many_hold_none_is_overlooked);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

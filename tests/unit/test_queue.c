@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/lock.h"
 #include "common/clock.h"
 #include "support/actor.h"
 #include "support/suite.h"
@@ -60,6 +61,22 @@ START_TEST(writers_are_granted_in_order_of_arrival)
 			ck_assert_int_eq(look_at(&lock, &queue[later].req).blockers, later - i);
 		actor_finish(&queue[i]);
 	}
+}
+END_TEST
+
+/* As after a few minutes of work. */
+START_TEST(arrivals_are_counted_beyond_32_bits)
+{
+	struct actor first, second;
+
+	to_lock(&lock)->arrivals = UINT32_MAX - 1;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	actor_queue(&first, &lock, RANGELOCK_WRITE, 0, 10);
+	actor_queue(&second, &lock, RANGELOCK_WRITE, 0, 10);
+	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
+	actor_finish(&first);
+	ck_assert(is_held(&lock, &second.req));
+	actor_finish(&second);
 }
 END_TEST
 
@@ -578,6 +595,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_reader_does_not_overtake_a_waiting_writer);
 	tcase_add_test(tc, writers_are_granted_in_order_of_arrival);
+	tcase_add_test(tc, arrivals_are_counted_beyond_32_bits);
 	tcase_add_test(tc, neighbouring_readers_are_granted_together);
 	tcase_add_test(tc, a_disjoint_request_is_not_held_up_by_the_queue);
 	tcase_add_test(tc, a_wide_writer_waits_only_for_those_before_it);

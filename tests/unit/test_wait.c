@@ -133,7 +133,7 @@ static void walking_wake(_Atomic uint32_t *word)
 
 START_TEST(wake_ups_happen_outside_the_short_mutex)
 {
-	struct actor r1, r2, w;
+	struct actor r1, r2, w, last;
 
 	ops.wake = walking_wake;
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
@@ -145,8 +145,44 @@ START_TEST(wake_ups_happen_outside_the_short_mutex)
 	ck_assert_int_eq(rangelock_cancel(&lock, &w.req), 0);
 	ck_assert_int_eq(wakes, 3);
 	ck_assert_int_eq(actor_join(&w), ECANCELED);
+	actor_sleep(&last, RANGELOCK_WRITE, 0, 10);
 	actor_finish(&r1);
-	actor_finish(&r2);
+	actor_finish(&r2); /* which grants one alone */
+	ck_assert_int_eq(wakes, 4);
+	actor_finish(&last);
+}
+END_TEST
+
+static sem_t time_passes;
+
+static int sleep_until_told(_Atomic uint32_t *word, uint32_t expected,
+			    const struct timespec *abstime)
+{
+	if (!abstime)
+		return counting_sleep(word, expected, NULL);
+	++sleeps;
+	sem_wait(&time_passes);
+	return ETIMEDOUT;
+}
+
+START_TEST(one_who_times_out_wakes_outside_the_short_mutex)
+{
+	struct timespec some_time = { 1, 0 };
+	struct actor w, r;
+
+	sem_init(&time_passes, 0, 0);
+	ops.wake = walking_wake;
+	ops.sleep = sleep_until_told;
+	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
+	actor_queue_until(&w, &lock, RANGELOCK_WRITE, 0, 10, some_time);
+	while (!sleeps)
+		sched_yield();
+	actor_sleep(&r, RANGELOCK_READ, 0, 10);
+	sem_post(&time_passes);
+	ck_assert_int_eq(actor_join(&w), ETIMEDOUT);
+	ck_assert_int_eq(wakes, 1);
+	actor_finish(&r);
+	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
 }
 END_TEST
 
@@ -471,6 +507,7 @@ int main(void)
 	tcase_add_test(tc, without_a_conflict_nobody_sleeps_or_wakes);
 	tcase_add_test(tc, a_release_wakes_those_it_grants_and_no_others);
 	tcase_add_test(tc, wake_ups_happen_outside_the_short_mutex);
+	tcase_add_test(tc, one_who_times_out_wakes_outside_the_short_mutex);
 	tcase_add_test(tc, spurious_wake_ups_do_not_end_a_wait);
 	tcase_add_test(tc, a_granter_touches_no_waiter_and_no_lock_after_the_answer);
 	tcase_add_test(tc, a_grant_that_comes_before_the_time_out_counts);
