@@ -228,7 +228,11 @@ END_TEST
 
 static int nest(struct actor *a)
 {
-	return rangelock_rdlock_nested(a->lock, &a->req, a->start, a->end, &holder);
+	int error = rangelock_rdlock_nested(a->lock, &a->req, a->start, a->end, &holder);
+
+	/* It holds when it returns, and not before. */
+	must(error || is_held(a->lock, &a->req));
+	return error;
 }
 
 /* T1 reads [0, 1000), T2 queues a write of [500, 1500), T1 reads [1000, 1500). */
@@ -247,20 +251,39 @@ START_TEST(a_nested_read_passes_a_writer_that_waits)
 }
 END_TEST
 
+/* It is held in spite of having come later; so is it turned into a write. */
+START_TEST(an_upgrade_of_a_nested_read_goes_before_who_came_earlier)
+{
+	struct actor writer;
+
+	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
+	actor_queue(&writer, &lock, RANGELOCK_WRITE, 5, 20);
+	ck_assert_int_eq(rangelock_rdlock_nested(&lock, &other, 10, 15, &holder), 0);
+	ck_assert_int_eq(rangelock_upgrade(&lock, &other), 0);
+	ck_assert(rangelock_is_locked(&lock, 10, 15, RANGELOCK_WRITE));
+	ck_assert_int_eq(look_at(&lock, &writer.req).blockers, 2);
+	drop(&other);
+	drop(&holder);
+	actor_finish(&writer);
+}
+END_TEST
+
 START_TEST(a_nested_read_waits_for_a_writer_that_holds)
 {
 	struct actor nested = { .start = 0, .end = 20, .req = RANGELOCK_REQ_INITIALIZER }, writer;
 
-	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
-	ck_assert_int_eq(rangelock_wrlock(&lock, &other, 10, 20), 0);
-	actor_queue(&writer, &lock, RANGELOCK_WRITE, 0, 20);
-	actor_call(&nested, &lock, nest, &nested.req);
-	ck_assert_int_eq(look_at(&lock, &nested.req).blockers, 1);
-	ck_assert_int_eq(look_at(&lock, &writer.req).blockers, 3);
-	drop(&other);
-	actor_finish(&nested);
-	drop(&holder);
-	actor_finish(&writer);
+	for (int i = 0; i < 2; i++) { /* the same request again, after an answer */
+		ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
+		ck_assert_int_eq(rangelock_wrlock(&lock, &other, 10, 20), 0);
+		actor_queue(&writer, &lock, RANGELOCK_WRITE, 0, 20);
+		actor_call(&nested, &lock, nest, &nested.req);
+		ck_assert_int_eq(look_at(&lock, &nested.req).blockers, 1);
+		ck_assert_int_eq(look_at(&lock, &writer.req).blockers, 3);
+		drop(&other);
+		actor_finish(&nested);
+		drop(&holder);
+		actor_finish(&writer);
+	}
 }
 END_TEST
 
@@ -281,6 +304,7 @@ int main(void)
 	tcase_add_test(tc, split_makes_two_of_one);
 	tcase_add_test(tc, extend_grows_where_nobody_is);
 	tcase_add_test(tc, a_nested_read_passes_a_writer_that_waits);
+	tcase_add_test(tc, an_upgrade_of_a_nested_read_goes_before_who_came_earlier);
 	tcase_add_test(tc, a_nested_read_waits_for_a_writer_that_holds);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -67,12 +67,15 @@ END_TEST
 /* As after a few minutes of work. */
 START_TEST(arrivals_are_counted_beyond_32_bits)
 {
-	struct actor first, second;
+	struct actor leaver, first, second;
 
 	to_lock(&lock)->arrivals = UINT32_MAX - 1;
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	actor_queue(&leaver, &lock, RANGELOCK_WRITE, 0, 10);
 	actor_queue(&first, &lock, RANGELOCK_WRITE, 0, 10);
 	actor_queue(&second, &lock, RANGELOCK_WRITE, 0, 10);
+	ck_assert_int_eq(rangelock_cancel(&lock, &leaver.req), 0);
+	ck_assert_int_eq(actor_join(&leaver), ECANCELED);
 	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
 	actor_finish(&first);
 	ck_assert(is_held(&lock, &second.req));

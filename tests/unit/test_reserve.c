@@ -276,6 +276,9 @@ START_TEST(a_gap_is_the_lowest_that_fits)
 {
 	uint64_t start = 7;
 
+	ck_assert_int_eq(rangelock_reserve_gap(&lock, &mark, 11, 1, 0, 10, &start), ENOSPC);
+	ck_assert_int_eq(rangelock_reserve_gap(&lock, &mark, 10, 1, 0, 10, &start), 0);
+	ck_assert_int_eq(rangelock_unreserve(&lock, &mark), 0);
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 3, 10), 0);
 	ck_assert_int_eq(rangelock_rdlock(&lock, &other, 10, 100), 0);
 	ck_assert_int_eq(rangelock_reserve_gap(&lock, &mark, 3, 1, 0, 50, &start), 0);

@@ -98,6 +98,18 @@ START_TEST(a_vector_that_gives_up_holds_nothing)
 }
 END_TEST
 
+START_TEST(unlockv_unlocks_all_or_nothing)
+{
+	struct vector v = make_vector(0, 20, 40);
+
+	ck_assert_int_eq(rangelock_lockv(&lock, v.reqs, v.ranges, 3, NULL), 0);
+	drop(&v.reqs[2]);
+	ck_assert_int_eq(rangelock_unlockv(&lock, v.reqs, 3), EPERM);
+	ck_assert_int_eq(population(&lock), 2);
+	ck_assert_int_eq(rangelock_unlockv(&lock, v.reqs, 2), 0);
+}
+END_TEST
+
 START_TEST(a_vector_with_a_request_in_use_changes_nothing)
 {
 	struct vector v = make_vector(0, 20, 40);
@@ -240,6 +252,28 @@ START_TEST(callbacks_that_unlock_do_not_nest)
 }
 END_TEST
 
+static void note_order(struct rangelock_req *req, int error, void *arg)
+{
+	(void)arg;
+	must(error == 0 && req == &queue[calls]);
+	calls++;
+}
+
+START_TEST(callbacks_come_in_the_order_of_the_grants)
+{
+	struct rangelock_range range = ten;
+
+	calls = 0;
+	range.mode = RANGELOCK_READ;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	for (int i = 0; i < 5; i++)
+		must(rangelock_submit(&lock, &queue[i], &range, note_order, NULL) == EINPROGRESS);
+	drop(&holder);
+	ck_assert_int_eq(calls, 5);
+	ck_assert_int_eq(rangelock_unlockv(&lock, queue, 5), 0);
+}
+END_TEST
+
 /* A callback that waits for what the next callback in its own thread is to give. */
 static void give(struct rangelock_req *req, int error, void *arg)
 {
@@ -279,6 +313,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_vector_is_held_when_all_of_it_is);
 	tcase_add_loop_test(tc, a_vector_that_gives_up_holds_nothing, 0, 2);
+	tcase_add_test(tc, unlockv_unlocks_all_or_nothing);
 	tcase_add_test(tc, a_vector_with_a_request_in_use_changes_nothing);
 	tcase_add_test(tc, an_unsound_time_is_refused_where_a_vector_has_to_wait);
 	tcase_add_test(tc, vectors_do_not_deadlock);
@@ -286,6 +321,7 @@ int main(void)
 	tcase_add_test(tc, a_grant_calls_back_once);
 	tcase_add_test(tc, a_cancel_calls_back_once);
 	tcase_add_test(tc, callbacks_that_unlock_do_not_nest);
+	tcase_add_test(tc, callbacks_come_in_the_order_of_the_grants);
 	tcase_add_test(tc, a_callback_may_wait_for_one_that_is_due);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
