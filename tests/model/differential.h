@@ -2,12 +2,12 @@
 /*
  * The library against the model (model.h), call by call, in one thread.
  *
- * A sequence of operations is an array of bytes, and every array of bytes is a
- * sequence: random tests and fuzzers are served by the same decoder.  Actors
- * are fibers.  A call that must wait ends up in rl_wait->sleep, which here
- * gives the thread back; so who goes on, whose deadline passes and who wakes up
- * for nothing is up to the sequence.  After every operation all that can be
- * seen of the library is compared with the model.
+ * A sequence of operations (operation.h) is an array of bytes, and every array of
+ * bytes is a sequence (what is left of a last operation is no matter): random tests
+ * and fuzzers are served by the same decoder.  Actors are fibers.  A call that must
+ * wait ends up in rl_wait->sleep, which here gives the thread back; so who goes on,
+ * whose deadline passes and who wakes up for nothing is up to the sequence.  After
+ * every operation all that can be seen of the library is compared with the model.
  *
  * Not here: what two threads do inside the library at once.
  */
@@ -18,8 +18,7 @@
 #include <stdio.h>
 
 #include "model/model.h"
-
-enum { OPERATION_BYTES = 4 }; /* bytes beyond the last whole operation are ignored */
+#include "model/operation.h"
 
 /* Run a sequence.  NULL, or what the first difference is; it stays valid until
  * the next run.  What happens is told to log, if there is one. */

@@ -4,7 +4,8 @@
  *
  *   with -fsanitize=fuzzer and -DLIBFUZZER   libFuzzer brings its main
  *   with afl-clang-fast                      for afl-fuzz: afl.sh
- *   with anything else                       replays: files, --hex HEX, or standard input
+ *   with anything else                       replays: files, --hex HEX, or standard input;
+ *                                            --faults: which there are
  *
  * A difference is told readably, and aborts.  RANGELOCK_MODEL_FAULT names a model
  * that is wrong on purpose (model.c): it must be found.
@@ -24,7 +25,7 @@ static enum model_fault fault_from_environment(void)
 	if (!name)
 		return MODEL_SOUND;
 	for (int fault = 0; fault < MODEL_FAULTS; fault++)
-		if (!strcmp(name, model_fault_names[fault]))
+		if (!strcmp(name, model_faults[fault].name))
 			return (enum model_fault)fault;
 	fprintf(stderr, "RANGELOCK_MODEL_FAULT: there is no fault %s\n", name);
 	exit(2);
@@ -94,8 +95,19 @@ static void replay_hex(const char *hex)
 	exit(difference != NULL);
 }
 
+/* The names of the faults that this library can show. */
+static void list_faults(void)
+{
+	for (int fault = MODEL_SOUND + 1; fault < MODEL_FAULTS; fault++)
+		if (!(model_faults[fault].caps & ~rangelock_engine_caps(RANGELOCK_TREE)))
+			printf("%s\n", model_faults[fault].name);
+	exit(0);
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 2 && !strcmp(argv[1], "--faults"))
+		list_faults();
 	if (argc == 3 && !strcmp(argv[1], "--hex"))
 		replay_hex(argv[2]);
 	if (argc == 1)

@@ -3,9 +3,11 @@
  * The reference model: what the contract says of one lock, executable.
  *
  * It is written from the contract, and so that one can see that it is right:
- * the requests stand in an array in the order of their arrival, and all that
- * is asked of them is computed from it, every time anew.  One function per
- * call.  A request is known by a number; that calls wait is a result.
+ * the requests stand in an array, and all that is asked of them is computed from
+ * it, every time anew.  One function per call.  A request is known by a number;
+ * that calls wait is a result.
+ *
+ * One rule says who waits: model_blockers().
  *
  * Not here: anything of the library but its public types.
  */
@@ -24,35 +26,76 @@ enum model_fault {
 	MODEL_TRY_JUMPS,	 /* try minds only those who hold */
 	MODEL_COVER_IS_BOX,	 /* is_locked does not see gaps */
 	MODEL_REFUSES_EARLY,	 /* an unsound time is refused where nobody waits */
+	MODEL_DOWNGRADE_SILENT,	 /* downgrade grants nobody */
+	MODEL_TRYUPGRADE_JUMPS,	 /* tryupgrade minds only those who hold */
+	MODEL_UPGRADE_BARGED,	 /* new readers pass a pending upgrade */
+	MODEL_UPGRADES_BOTH,	 /* a second overlapping upgrade waits */
+	MODEL_UPGRADE_LOST,	 /* a cancelled upgrade loses its read */
+	MODEL_REDUCE_SILENT,	 /* reduce grants nobody */
+	MODEL_SPLIT_READS,	 /* the tail of a split write is a read */
+	MODEL_EXTEND_JUMPS,	 /* tryextend minds only those who hold */
+	MODEL_NESTED_QUEUES,	 /* a nested read waits behind those who wait */
+	MODEL_VECTOR_LEFT,	 /* a vector that times out keeps what it holds */
+	MODEL_VECTOR_APART,	 /* the ranges of a vector arrive one after the other */
+	MODEL_VECTOR_REVOKES,	 /* parts of a vector that still waits revoke */
+	MODEL_UNLOCKV_PARTLY,	 /* unlockv of some that are not held unlocks the others */
+	MODEL_SUBMIT_LATER,	 /* submit calls back even where it holds at once */
+	MODEL_READS_REVOKE,	 /* a read grant revokes */
+	MODEL_FAILURES_REVOKE,	 /* a lock call that is refused revokes */
+	MODEL_COMMIT_OVERRIDES,	 /* a revoked reservation can be committed */
+	MODEL_COMMIT_LOSES,	 /* a commit that times out ends its reservation */
+	MODEL_COMMIT_UNREVOKED,	 /* a pending commit is not revoked */
+	MODEL_GAP_UNALIGNED,	 /* reserve_gap does not look at align */
+	MODEL_CHOOSES_ONCE,	 /* lock_chosen takes what it waited for */
 	MODEL_FAULTS
 };
-extern const char *const model_fault_names[MODEL_FAULTS];
+extern const struct model_fault_info {
+	const char *name;
+	unsigned caps; /* RANGELOCK_CAP_* of the calls that show it */
+} model_faults[MODEL_FAULTS];
 
 /* How long a lock call waits. */
 enum model_patience {
 	TRY,
 	FOREVER,
-	UNTIL,	/* a time that model_deadline() says is over */
-	PAST,	/* a time that is over */
-	UNSOUND /* no time at all */
+	UNTIL,	 /* a time that model_deadline() says is over */
+	UNSOUND, /* no time at all */
+	ASYNC	 /* not at all: it is told later */
 };
 
 enum {
-	MODEL_WAITS = -1, /* as a result: the call has not returned */
+	MODEL_WAITS = -1,  /* as a result: the call has not returned */
+	MODEL_NOBODY = -2, /* as a request's number */
 	MODEL_MOST = 16
+};
+
+/* Where a request stands that is not idle. */
+enum model_stage {
+	HELD,
+	WAITING,
+	UPGRADING,  /* holds a read, and waits for the write */
+	COMMITTING, /* waits; its reservation stands */
+	RESERVED
 };
 
 struct model_request {
 	int who;
+	int caller; /* in whose lock call, which has not been answered; or MODEL_NOBODY */
 	struct rangelock_range range;
-	bool call_waits; /* its lock call has not been answered */
+	enum model_stage stage;
+	int rank; /* if it waits: smaller goes first, and then who came first */
+	unsigned arrival;
 };
 
 struct model {
 	enum model_fault fault;
 	bool destroyed;
+	unsigned arrivals;
 	int n;
-	struct model_request queue[MODEL_MOST]; /* in order of arrival */
+	struct model_request queue[MODEL_MOST];
+
+	/* The ranges that requests had reserved before they were revoked; else empty. */
+	struct rangelock_range revoked[MODEL_MOST];
 
 	/* The waiting calls which the last call made return, and with what. */
 	int answered;
@@ -70,11 +113,36 @@ int model_unlock(struct model *m, int who);
 int model_cancel(struct model *m, int who);
 bool model_is_locked(const struct model *m, const struct rangelock_range *range);
 
+int model_downgrade(struct model *m, int who);
+int model_upgrade(struct model *m, int who, enum model_patience patience); /* TRY or FOREVER */
+int model_reduce(struct model *m, int who, uint64_t start, uint64_t end);
+int model_split(struct model *m, int who, uint64_t at, int tail);
+int model_tryextend(struct model *m, int who, uint64_t start, uint64_t end);
+
+int model_rdlock_nested(struct model *m, int who, uint64_t start, uint64_t end, int outer);
+
+/* The vector's requests are who, who + 1 and so on; who is the one that is answered. */
+int model_lockv(struct model *m, int who, const struct rangelock_range *ranges, int n,
+		enum model_patience patience);
+int model_unlockv(struct model *m, int who, int n);
+
+int model_reserve(struct model *m, int who, uint64_t start, uint64_t end);
+int model_reserve_gap(struct model *m, int who, uint64_t size, uint64_t align, uint64_t lo,
+		      uint64_t hi, uint64_t *ret_start);
+int model_commit(struct model *m, int who, enum model_patience patience);
+int model_unreserve(struct model *m, int who);
+bool model_is_reserved(const struct model *m, int who);
+
+/* wait_entered is model_lock(), and so is what lock_chosen does first.  When it goes
+ * on after it was granted what it waited for, it chooses again: a range, or error. */
+int model_choose_again(struct model *m, int who, int error, const struct rangelock_range *range,
+		       enum model_patience patience);
+
 /* The deadline of who, which waits until one, passes. */
 void model_deadline(struct model *m, int who);
 
 /* What walk shows: where in the queue who stands (-1: nowhere), and how many
- * earlier requests the i-th of the queue waits for; none: it is held. */
+ * requests the i-th of the queue waits for. */
 int model_find(const struct model *m, int who);
 int model_blockers(const struct model *m, int i);
 

@@ -41,6 +41,7 @@ static void simplify_bytes(uint8_t *bytes, size_t n, enum model_fault fault)
 {
 	for (size_t i = 0; i < n; i++)
 		while (replace(bytes, n, i, 0, fault) ||
+		       replace(bytes, n, i, bytes[i] % 64, fault) ||
 		       replace(bytes, n, i, bytes[i] % 32, fault) ||
 		       replace(bytes, n, i, bytes[i] / 2, fault) ||
 		       replace(bytes, n, i, (uint8_t)(bytes[i] - 1), fault))

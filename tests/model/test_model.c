@@ -32,6 +32,16 @@ static int wr(int who, uint64_t start, uint64_t end, enum model_patience patienc
 			  patience);
 }
 
+static int nested(int who, uint64_t start, uint64_t end, int outer)
+{
+	return model_rdlock_nested(&m, who, start, end, outer);
+}
+
+static int blockers(int who)
+{
+	return model_blockers(&m, model_find(&m, who));
+}
+
 static bool covered(uint64_t start, uint64_t end, enum rangelock_mode mode)
 {
 	return model_is_locked(&m, &(struct rangelock_range){ start, end, mode });
@@ -96,13 +106,15 @@ END_TEST
 
 START_TEST(patience_decides_only_where_one_must_wait)
 {
-	for (int patience = TRY; patience <= UNSOUND; patience++) {
+	for (int patience = TRY; patience <= ASYNC; patience++) {
 		ck_assert_int_eq(wr(0, 0, 10, (enum model_patience)patience), 0);
 		ck_assert_int_eq(model_unlock(&m, 0), 0);
 	}
 	ck_assert_int_eq(wr(0, 0, 10, FOREVER), 0);
 	ck_assert_int_eq(rd(1, 9, 10, TRY), EBUSY);
-	ck_assert_int_eq(rd(1, 9, 10, PAST), ETIMEDOUT);
+	ck_assert_int_eq(rd(1, 9, 10, ASYNC), EINPROGRESS);
+	ck_assert_int_eq(model_cancel(&m, 1), 0);
+	assert_answer(0, 1, ECANCELED);
 	ck_assert_int_eq(rd(1, 9, 10, UNSOUND), EINVAL);
 	ck_assert_int_eq(m.n, 1);
 	/* A try minds those who wait, too. */
@@ -151,15 +163,355 @@ START_TEST(is_locked_means_every_unit_in_the_mode)
 }
 END_TEST
 
+START_TEST(downgrade_grants_those_that_no_longer_conflict)
+{
+	ck_assert_int_eq(model_downgrade(&m, 0), EPERM);
+	ck_assert_int_eq(wr(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(rd(1, 0, 5, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(wr(2, 5, 10, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(rd(3, 8, 9, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_downgrade(&m, 1), EPERM);
+	ck_assert_int_eq(model_downgrade(&m, 0), 0);
+	ck_assert_int_eq(m.answered, 1); /* not 3: the writer came first */
+	assert_answer(0, 1, 0);
+	ck_assert_int_eq(model_downgrade(&m, 0), 0);
+	ck_assert(covered(0, 10, RANGELOCK_READ) && !covered(0, 1, RANGELOCK_WRITE));
+}
+END_TEST
+
+START_TEST(upgrade_goes_before_all_that_wait_but_nested_reads)
+{
+	ck_assert_int_eq(rd(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(rd(1, 5, 15, FOREVER), 0);
+	ck_assert_int_eq(wr(2, 0, 5, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_upgrade(&m, 0, TRY), EBUSY);
+	ck_assert_int_eq(model_upgrade(&m, 0, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(blockers(0), 1);
+	ck_assert_int_eq(blockers(2), 1);
+	ck_assert(covered(0, 10, RANGELOCK_READ)); /* held all the time */
+	ck_assert_int_eq(rd(3, 9, 10, TRY), EBUSY);
+	ck_assert_int_eq(rd(3, 9, 10, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(nested(4, 9, 20, 1), 0); /* past the upgrade */
+	ck_assert_int_eq(blockers(0), 2);
+	ck_assert_int_eq(model_upgrade(&m, 1, FOREVER), EDEADLK);
+	ck_assert_int_eq(model_upgrade(&m, 1, TRY), EBUSY);
+	ck_assert_int_eq(model_unlock(&m, 4), 0);
+	ck_assert_int_eq(model_unlock(&m, 1), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 0, 0);
+	ck_assert(covered(0, 10, RANGELOCK_WRITE));
+	ck_assert_int_eq(model_upgrade(&m, 0, FOREVER), 0); /* it is a write */
+	ck_assert_int_eq(model_upgrade(&m, 0, TRY), 0);
+	ck_assert_int_eq(model_upgrade(&m, 2, FOREVER), EPERM);
+
+	/* A nested read that waits itself goes first. */
+	ck_assert_int_eq(rd(5, 20, 30, FOREVER), 0);
+	ck_assert_int_eq(wr(6, 30, 40, FOREVER), 0);
+	ck_assert_int_eq(nested(7, 25, 35, 5), MODEL_WAITS);
+	ck_assert_int_eq(model_upgrade(&m, 5, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(blockers(5), 1);
+	ck_assert_int_eq(model_unlock(&m, 6), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 7, 0);
+	ck_assert_int_eq(blockers(5), 1);
+}
+END_TEST
+
+START_TEST(a_cancelled_upgrade_is_a_read)
+{
+	ck_assert_int_eq(rd(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(rd(1, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(model_upgrade(&m, 0, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(rd(2, 0, 10, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_cancel(&m, 0), 0);
+	ck_assert_int_eq(m.answered, 2);
+	assert_answer(0, 0, ECANCELED);
+	assert_answer(1, 2, 0);
+	ck_assert_int_eq(model_cancel(&m, 0), EBUSY);
+	ck_assert_int_eq(model_unlock(&m, 0), 0);
+}
+END_TEST
+
+START_TEST(reduce_gives_up_the_rest)
+{
+	ck_assert_int_eq(model_reduce(&m, 0, 0, 1), EPERM);
+	ck_assert_int_eq(wr(0, 5, 15, FOREVER), 0);
+	ck_assert_int_eq(rd(1, 0, 6, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(rd(2, 14, 15, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(rd(3, 6, 7, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_reduce(&m, 0, 4, 10), EINVAL);
+	ck_assert_int_eq(model_reduce(&m, 0, 10, 16), EINVAL);
+	ck_assert_int_eq(model_reduce(&m, 0, 10, 10), EINVAL);
+	ck_assert_int_eq(model_reduce(&m, 0, 6, 14), 0);
+	ck_assert_int_eq(m.answered, 2);
+	assert_answer(0, 1, 0);
+	assert_answer(1, 2, 0);
+	ck_assert_int_eq(blockers(3), 1);
+	ck_assert(covered(6, 14, RANGELOCK_WRITE) && !covered(5, 14, RANGELOCK_WRITE));
+}
+END_TEST
+
+START_TEST(split_changes_who_holds_and_nothing_else)
+{
+	ck_assert_int_eq(model_split(&m, 0, 5, 1), EPERM);
+	ck_assert_int_eq(wr(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(wr(1, 20, 30, FOREVER), 0);
+	ck_assert_int_eq(rd(2, 4, 6, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_split(&m, 0, 0, 3), EINVAL);
+	ck_assert_int_eq(model_split(&m, 0, 10, 3), EINVAL);
+	ck_assert_int_eq(model_split(&m, 0, 5, 1), EINVAL); /* in use */
+	ck_assert_int_eq(model_split(&m, 0, 5, 0), EINVAL);
+	ck_assert_int_eq(model_split(&m, 0, 5, 3), 0);
+	ck_assert_int_eq(m.answered, 0);
+	ck_assert_int_eq(blockers(2), 2);
+	ck_assert(covered(0, 10, RANGELOCK_WRITE));
+	ck_assert_int_eq(model_unlock(&m, 3), 0);
+	ck_assert(covered(0, 5, RANGELOCK_WRITE) && !covered(0, 6, RANGELOCK_READ));
+}
+END_TEST
+
+START_TEST(tryextend_minds_what_it_adds_only)
+{
+	ck_assert_int_eq(model_tryextend(&m, 0, 0, 1), EPERM);
+	ck_assert_int_eq(rd(0, 5, 10, FOREVER), 0);
+	ck_assert_int_eq(wr(1, 6, 8, FOREVER), MODEL_WAITS); /* behind what is held */
+	ck_assert_int_eq(wr(2, 20, 30, FOREVER), 0);
+	ck_assert_int_eq(rd(3, 0, 3, FOREVER), 0);
+	ck_assert_int_eq(model_tryextend(&m, 0, 6, 20), EINVAL);
+	ck_assert_int_eq(model_tryextend(&m, 0, 5, 21), EBUSY);
+	ck_assert_int_eq(model_tryextend(&m, 0, 2, 20), 0); /* reads share */
+	ck_assert(covered(2, 20, RANGELOCK_READ));
+	ck_assert_int_eq(wr(4, 0, 2, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_tryextend(&m, 0, 1, 20), EBUSY); /* one waits there */
+	ck_assert_int_eq(model_tryextend(&m, 2, 20, RANGELOCK_MAX), 0);
+}
+END_TEST
+
+START_TEST(nested_reads_wait_for_held_writes_only)
+{
+	ck_assert_int_eq(rd(0, 0, 1000, FOREVER), 0);
+	ck_assert_int_eq(wr(1, 500, 1500, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(rd(2, 1000, 1500, TRY), EBUSY);
+	ck_assert_int_eq(nested(2, 1000, 1500, 3), EPERM);
+	ck_assert_int_eq(nested(2, 1000, 1500, 1), EPERM); /* waits */
+	ck_assert_int_eq(nested(0, 1000, 1500, 0), EINVAL);
+	ck_assert_int_eq(nested(2, 1000, 1500, 0), 0);
+	ck_assert_int_eq(blockers(1), 2);
+
+	ck_assert_int_eq(wr(3, 2000, 2010, FOREVER), 0);
+	ck_assert_int_eq(wr(4, 2000, 2020, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(nested(5, 2005, 2015, 0), MODEL_WAITS);
+	ck_assert_int_eq(blockers(5), 1);
+	ck_assert_int_eq(blockers(4), 2);
+	ck_assert_int_eq(model_unlock(&m, 3), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 5, 0);
+}
+END_TEST
+
+START_TEST(a_vector_arrives_as_one)
+{
+	const struct rangelock_range two[] = { { 0, 5, RANGELOCK_WRITE },
+					       { 5, 10, RANGELOCK_READ } };
+	const struct rangelock_range over[] = { { 0, 5, RANGELOCK_READ },
+						{ 4, 9, RANGELOCK_READ } };
+	const struct rangelock_range bad[] = { { 0, 5, RANGELOCK_READ },
+					       { 4, 9, RANGELOCK_WRITE } };
+
+	ck_assert_int_eq(model_lockv(&m, 0, bad, 2, FOREVER), EINVAL);
+	ck_assert_int_eq(model_lockv(&m, 0, two, 0, FOREVER), EINVAL);
+	ck_assert_int_eq(model_lockv(&m, 0, over, 2, FOREVER), 0);
+	ck_assert_int_eq(model_lockv(&m, 1, over, 2, FOREVER), EINVAL); /* 1 is in use */
+	ck_assert_int_eq(model_lockv(&m, 2, two, 2, UNSOUND), EINVAL);
+	ck_assert_int_eq(model_lockv(&m, 2, two, 2, UNTIL), MODEL_WAITS);
+	ck_assert_int_eq(blockers(2), 2);
+	ck_assert_int_eq(blockers(3), 0); /* held meanwhile */
+	ck_assert_int_eq(model_unlockv(&m, 0, 3), EPERM);
+	ck_assert_int_eq(m.n, 4);
+	ck_assert_int_eq(wr(4, 9, 12, FOREVER), MODEL_WAITS);
+	model_deadline(&m, 2);
+	ck_assert_int_eq(m.answered, 2);
+	assert_answer(0, 2, ETIMEDOUT);
+	assert_answer(1, 4, 0);
+	ck_assert_int_eq(m.n, 3);
+
+	ck_assert_int_eq(model_lockv(&m, 2, two, 2, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_unlockv(&m, 0, 2), 0);
+	ck_assert_int_eq(m.answered, 0);
+	ck_assert_int_eq(model_cancel(&m, 2), 0); /* which is held */
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 2, ECANCELED);
+	ck_assert_int_eq(m.n, 1);
+
+	ck_assert_int_eq(model_lockv(&m, 2, two, 2, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_unlock(&m, 4), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 2, 0);
+	ck_assert_int_eq(model_unlockv(&m, 2, 2), 0);
+	ck_assert_int_eq(model_unlockv(&m, 2, 2), EPERM);
+}
+END_TEST
+
+START_TEST(reservations_are_disjoint_and_keep_from_written_ranges)
+{
+	ck_assert_int_eq(rd(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(model_reserve(&m, 1, 0, 5), 0); /* reads are no matter */
+	ck_assert_int_eq(model_reserve(&m, 1, 20, 25), EINVAL);
+	ck_assert_int_eq(wr(1, 20, 25, FOREVER), EINVAL);
+	ck_assert_int_eq(model_unlock(&m, 1), EPERM);
+	ck_assert_int_eq(model_cancel(&m, 1), EBUSY);
+	ck_assert_int_eq(model_reserve(&m, 2, 4, 6), EBUSY);
+	ck_assert_int_eq(wr(3, 8, 12, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_reserve(&m, 2, 11, 12), EBUSY); /* waits there */
+	ck_assert_int_eq(model_reserve(&m, 2, 5, 8), 0);
+	ck_assert_int_eq(rd(4, 0, 3, TRY), 0); /* no lock call minds them */
+	ck_assert(model_is_reserved(&m, 1) && model_is_reserved(&m, 2));
+	ck_assert_int_eq(model_unreserve(&m, 2), 0);
+	ck_assert_int_eq(model_unreserve(&m, 2), EPERM);
+	ck_assert_int_eq(model_unlock(&m, 0), 0);
+	ck_assert_int_eq(model_unlock(&m, 3), 0);
+	ck_assert_int_eq(model_unlock(&m, 4), 0);
+	ck_assert_int_eq(model_destroy(&m), EBUSY);
+	ck_assert_int_eq(model_commit(&m, 1, UNSOUND), 0);
+	ck_assert(covered(0, 5, RANGELOCK_WRITE) && !model_is_reserved(&m, 1));
+	ck_assert_int_eq(model_unlock(&m, 1), 0);
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), EPERM);
+}
+END_TEST
+
+START_TEST(write_grants_revoke_and_nothing_else)
+{
+	const struct rangelock_range two[] = { { 0, 5, RANGELOCK_WRITE },
+					       { 5, 10, RANGELOCK_READ } };
+
+	ck_assert_int_eq(wr(0, 9, 12, FOREVER), 0);
+	ck_assert_int_eq(model_reserve(&m, 1, 2, 4), 0);
+	ck_assert_int_eq(wr(2, 3, 10, TRY), EBUSY);
+	ck_assert_int_eq(wr(2, 3, 10, UNTIL), MODEL_WAITS);
+	model_deadline(&m, 2);
+	ck_assert_int_eq(model_lockv(&m, 2, two, 2, UNTIL), MODEL_WAITS);
+	model_deadline(&m, 2); /* held in part, and failed */
+	ck_assert_int_eq(rd(2, 0, 9, FOREVER), 0);
+	ck_assert(model_is_reserved(&m, 1));
+
+	ck_assert_int_eq(model_upgrade(&m, 2, FOREVER), 0);
+	ck_assert(!model_is_reserved(&m, 1));
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), ECANCELED);
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), EPERM);
+
+	ck_assert_int_eq(model_reserve(&m, 1, 20, 30), 0);
+	ck_assert_int_eq(model_tryextend(&m, 0, 9, 21), 0);
+	ck_assert_int_eq(wr(1, 20, 30, TRY), EBUSY); /* as if idle; no change */
+	ck_assert_int_eq(model_unreserve(&m, 1), ECANCELED);
+
+	ck_assert_int_eq(model_reserve(&m, 1, 30, 40), 0);
+	ck_assert_int_eq(model_reserve(&m, 3, 40, 50), 0);
+	ck_assert_int_eq(model_commit(&m, 3, FOREVER), 0); /* beside */
+	ck_assert(model_is_reserved(&m, 1));
+	ck_assert_int_eq(wr(4, 39, 40, TRY), 0);
+	ck_assert_int_eq(rd(1, 60, 70, FOREVER), 0);
+	ck_assert_int_eq(model_unlock(&m, 1), 0);
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), EPERM); /* used since */
+}
+END_TEST
+
+START_TEST(a_commit_waits_and_its_reservation_stands)
+{
+	ck_assert_int_eq(rd(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(model_reserve(&m, 1, 5, 15), 0);
+	ck_assert_int_eq(model_commit(&m, 1, UNSOUND), EINVAL);
+	ck_assert_int_eq(model_commit(&m, 1, UNTIL), MODEL_WAITS);
+	ck_assert(model_is_reserved(&m, 1));
+	ck_assert_int_eq(model_reserve(&m, 2, 10, 12), EBUSY);
+	ck_assert_int_eq(rd(2, 12, 13, FOREVER), MODEL_WAITS); /* it is a write */
+	ck_assert_int_eq(model_unreserve(&m, 1), EPERM);
+	model_deadline(&m, 1);
+	ck_assert_int_eq(m.answered, 2);
+	assert_answer(0, 1, ETIMEDOUT);
+	assert_answer(1, 2, 0);
+	ck_assert(model_is_reserved(&m, 1));
+
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_cancel(&m, 1), 0);
+	assert_answer(0, 1, ECANCELED);
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), EPERM);
+
+	/* A writer that came first revokes it, and it is gone from the queue. */
+	ck_assert_int_eq(model_reserve(&m, 1, 5, 15), 0);
+	ck_assert_int_eq(wr(3, 0, 6, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(blockers(1), 3);
+	ck_assert_int_eq(rd(4, 14, 15, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_unlock(&m, 0), 0);
+	ck_assert_int_eq(m.answered, 3);
+	assert_answer(0, 3, 0);
+	assert_answer(1, 1, ECANCELED);
+	assert_answer(2, 4, 0);
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), EPERM);
+}
+END_TEST
+
+START_TEST(reserve_gap_finds_the_lowest)
+{
+	const uint64_t max = UINT64_MAX;
+	uint64_t start = 0;
+
+	ck_assert_int_eq(wr(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(model_reserve(&m, 1, 12, 20), 0);
+	ck_assert_int_eq(rd(2, 0, max, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_reserve_gap(&m, 3, 0, 1, 0, 10, &start), EINVAL);
+	ck_assert_int_eq(model_reserve_gap(&m, 3, 1, 0, 0, 10, &start), EINVAL);
+	ck_assert_int_eq(model_reserve_gap(&m, 3, 1, 1, 10, 10, &start), EINVAL);
+	ck_assert_int_eq(model_reserve_gap(&m, 1, 1, 1, 0, 30, &start), EINVAL);
+	ck_assert_int_eq(model_reserve_gap(&m, 3, 3, 1, 0, 22, &start), ENOSPC);
+	ck_assert_int_eq(model_reserve_gap(&m, 3, 3, 8, 0, 26, &start), ENOSPC);
+	ck_assert_int_eq(model_reserve_gap(&m, 3, 2, 1, 0, 30, &start), 0);
+	ck_assert_uint_eq(start, 10);
+	ck_assert_int_eq(model_reserve_gap(&m, 4, 3, 8, 0, 27, &start), 0);
+	ck_assert_uint_eq(start, 24);
+	ck_assert_int_eq(model_reserve_gap(&m, 5, 4, 1, max - 4, max, &start), 0);
+	ck_assert_uint_eq(start, max - 4);
+	ck_assert_int_eq(model_reserve_gap(&m, 6, 1, max, 100, max, &start), ENOSPC);
+	ck_assert_int_eq(model_reserve_gap(&m, 6, 1, 7, max - 3, max, &start), ENOSPC);
+}
+END_TEST
+
+START_TEST(who_chooses_again_takes_what_it_named_or_arrives_anew)
+{
+	const struct rangelock_range a = { 0, 5, RANGELOCK_READ }, b = { 5, 10, RANGELOCK_READ };
+
+	ck_assert_int_eq(wr(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(model_lock(&m, 1, &a, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(wr(2, 0, 1, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(wr(3, 5, 10, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_unlock(&m, 0), 0);
+	ck_assert_int_eq(m.answered, 2);
+	assert_answer(0, 1, 0);
+	assert_answer(1, 3, 0);
+	ck_assert_int_eq(model_choose_again(&m, 1, 0, &b, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 2, 0);
+	ck_assert_int_eq(model_unlock(&m, 3), 0);
+	assert_answer(0, 1, 0);
+	ck_assert_int_eq(model_choose_again(&m, 1, 0, &b, FOREVER), 0);
+	ck_assert(covered(5, 10, RANGELOCK_READ));
+
+	ck_assert_int_eq(model_lock(&m, 4, &a, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_unlock(&m, 2), 0);
+	ck_assert_int_eq(model_choose_again(&m, 4, ENOENT, &a, FOREVER), ENOENT);
+	ck_assert_int_eq(model_find(&m, 4), -1);
+}
+END_TEST
+
 /* ---- The library and the model ---- */
 
 static size_t random_sequence(struct rng *rng, uint8_t bytes[LONGEST])
 {
 	size_t n = OPERATION_BYTES * (1 + rng_below(rng, LONGEST / OPERATION_BYTES));
 
-	for (size_t i = 0; i < n; i += 4) {
+	for (size_t i = 0; i < n; i += OPERATION_BYTES) {
 		uint64_t random = rng_next(rng);
-		for (size_t k = 0; k < 4; k++)
+		for (size_t k = 0; k < OPERATION_BYTES; k++)
 			bytes[i + k] = (uint8_t)(random >> 8 * k);
 	}
 	return n;
@@ -191,8 +543,10 @@ START_TEST(a_wrong_model_is_found_and_shrunk)
 	int tries = 0;
 	size_t n;
 
+	if (model_faults[fault].caps & ~rangelock_engine_caps(RANGELOCK_TREE))
+		return; /* nothing can show it */
 	do {
-		ck_assert_int_lt(tries++, 1000);
+		must(tries++ < 100000);
 		n = random_sequence(&rng, bytes);
 	} while (!differential_run(bytes, n, fault, NULL));
 
@@ -206,7 +560,7 @@ END_TEST
 START_TEST(a_report_can_be_read_and_repeated)
 {
 	/* Two ranges that touch. */
-	const uint8_t bytes[] = { 1, 0x08, 3, 9, 1, 0x01, 9, 12, 27, 0, 0, 0 };
+	const uint8_t bytes[] = { 1, 0x08, 3, 9, 0, 1, 0x01, 9, 12, 0, 31, 0, 0, 0, 0 };
 	char *text = NULL;
 	size_t size;
 	FILE *file = open_memstream(&text, &size);
@@ -233,6 +587,19 @@ int main(void)
 	tcase_add_test(tc, patience_decides_only_where_one_must_wait);
 	tcase_add_test(tc, what_is_wrong_is_refused);
 	tcase_add_test(tc, is_locked_means_every_unit_in_the_mode);
+	tcase_add_test(tc, downgrade_grants_those_that_no_longer_conflict);
+	tcase_add_test(tc, upgrade_goes_before_all_that_wait_but_nested_reads);
+	tcase_add_test(tc, a_cancelled_upgrade_is_a_read);
+	tcase_add_test(tc, reduce_gives_up_the_rest);
+	tcase_add_test(tc, split_changes_who_holds_and_nothing_else);
+	tcase_add_test(tc, tryextend_minds_what_it_adds_only);
+	tcase_add_test(tc, nested_reads_wait_for_held_writes_only);
+	tcase_add_test(tc, a_vector_arrives_as_one);
+	tcase_add_test(tc, reservations_are_disjoint_and_keep_from_written_ranges);
+	tcase_add_test(tc, write_grants_revoke_and_nothing_else);
+	tcase_add_test(tc, a_commit_waits_and_its_reservation_stands);
+	tcase_add_test(tc, reserve_gap_finds_the_lowest);
+	tcase_add_test(tc, who_chooses_again_takes_what_it_named_or_arrives_anew);
 	tcase_add_test(tc, random_sequences_do_what_the_model_says);
 	tcase_add_loop_test(tc, a_wrong_model_is_found_and_shrunk, 0, MODEL_FAULTS - 1);
 	tcase_add_test(tc, a_report_can_be_read_and_repeated);

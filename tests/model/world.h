@@ -12,39 +12,18 @@
 #define TESTS_WORLD_H
 
 #include "model/model.h"
+#include "model/operation.h"
 #include "support/fiber.h"
 #include "wait/wait.h"
 
-enum { ACTORS = 8, LOCKS = 2, MODES = 2, WAYS = 7, STOP = -5, NOTHING = -2 };
+enum { ACTORS = 8, LOCKS = 2, STOP = -5, NOTHING = -2 };
 
-enum kind { LOCK, UNLOCK, CANCEL, DEADLINE, GO_ON, DESTROY, WALK, NULLS, LOOK };
-
-struct operation {
-	enum kind kind;
-	bool lazy; /* calls that are answered do not return yet */
-	bool rude; /* arguments need not make sense */
-	int actor, lock;
-	int way; /* to lock: ways[] */
-	struct rangelock_range range;
-	int stop; /* how many requests a walk looks at */
-};
-
-/* The calls that lock. */
-struct way {
-	enum model_patience patience;
-	const char *names[MODES];
-	bool timed;
-	const struct timespec *abstime;
-	const char *time;
-};
-extern const struct way ways[WAYS];
-extern const struct timespec a_later_time;
-
-/* One who makes calls.  All but the visitor have a request. */
+/* One who makes calls.  All but the visitor have a request, with the same number. */
 struct actor {
 	struct fiber fiber;
-	struct rangelock_req req;
-	int lock; /* where the request is in use, or was last */
+	struct rangelock_req *req;
+	int lock;	    /* where the request is in use, or was last */
+	struct actor *user; /* who waits in a call that the request is part of */
 
 	/* Its call. */
 	struct operation op;
@@ -55,22 +34,30 @@ struct actor {
 	_Atomic uint32_t *sleeps_on;
 	const struct timespec *until;
 	int sleep_returns;
-	int wakes; /* how often it was woken in this operation */
+	int wakes;  /* how often it was woken in this operation */
+	int chosen; /* how often its call has chosen a range */
 
 	/* What the model says: the call is to return this, and was to be woken. */
 	int owed;
-	bool to_be_woken;
+	int to_be_woken;
+	int must_choose; /* how often lock_chosen was to choose by then */
+
+	/* Its request is submitted: it waits, or its callback is to run. */
+	bool submitted, callback_due;
+	int callback_error, then;
+	struct rangelock_range submits;
 };
 
 /* What can be seen of a lock. */
 struct sight {
 	int walk, n;
 	struct rangelock_info infos[ACTORS + 1];
-	bool is_locked[MODES];
+	bool is_locked[MODES], is_reserved[ACTORS];
 };
 
 struct world {
 	struct actor actors[ACTORS], visitor;
+	struct rangelock_req reqs[ACTORS];
 	struct rangelock locks[LOCKS];
 	struct model models[LOCKS];
 	struct sight sights[LOCKS]; /* as of the last LOOK */
@@ -84,8 +71,14 @@ extern const struct wait_ops world_wait_ops;
 /* Everything idle; fibers that stand in a call are forgotten. */
 void world_begin(enum model_fault fault);
 
-/* Let a call the library with somebody's request.  Its result, or MODEL_WAITS. */
+/* Let a call the library with somebody's request.  Its result, or MODEL_WAITS; what
+ * the call found besides is in a->op. */
 int make_call(struct actor *a, const struct operation *op, struct rangelock_req *req);
+
+/* Where the library calls back, for differential.c to say: the callback of submitted
+ * requests (arg is the actor), and lock_chosen when it does not choose first. */
+void submit_ended(struct rangelock_req *req, int error, void *arg);
+int choose_again(struct actor *a, struct rangelock_range *range);
 
 /* Let a go on that sleeps.  Whether its call has returned. */
 bool end_sleep(struct actor *a, int sleep_returns);
