@@ -51,7 +51,9 @@
  * ranges take them all in one order, ascending say.
  *
  * Memory order.  What was written before an unlock is visible after every
- * later conflicting lock, try and timed ones that succeed included.
+ * later conflicting lock, try and timed ones that succeed included.  ThreadSanitizer,
+ * helgrind and DRD know this of the library as it is, range by range: what they
+ * report of a program's own data is the program's.
  */
 #ifndef RANGELOCK_RANGELOCK_H
 #define RANGELOCK_RANGELOCK_H

@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 
+#include "base/annotate.h"
 #include "front/word.h"
 #include "tree/tree.h"
 #include "wait/wait.h"
@@ -97,6 +98,32 @@ static __attribute__((noinline)) int lock_slow(struct lock *lock, struct req *re
 	return error || !blockers ? error : wait_for_grant(lock, req, blockers, abstime);
 }
 
+static inline int take(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
+		       enum rangelock_mode mode, enum patience patience,
+		       const struct timespec *abstime)
+{
+	if (rl_likely(rl_load(&lock->word, relaxed) == WORD_IDLE)) {
+		describe(req, start, end, mode);
+		if (rl_likely(try_fast_lock(lock, req)))
+			return 0;
+	}
+	return lock_slow(lock, req, start, end, mode, patience, abstime);
+}
+
+/* The same for a race detector to see: base/annotate.h. */
+static __attribute__((noinline)) int take_watched(struct lock *lock, struct req *req,
+						  uint64_t start, uint64_t end,
+						  enum rangelock_mode mode, enum patience patience,
+						  const struct timespec *abstime)
+{
+	rl_annotate_private(lock, sizeof(struct rangelock));
+	rl_annotate_private(req, sizeof(struct rangelock_req));
+	int error = take(lock, req, start, end, mode, patience, abstime);
+	if (!error)
+		rl_annotate_acquired(lock, start, end, mode);
+	return error;
+}
+
 static inline int lock_range(struct rangelock *public_lock, struct rangelock_req *public_req,
 			     uint64_t start, uint64_t end, enum rangelock_mode mode,
 			     enum patience patience, const struct timespec *abstime)
@@ -106,13 +133,9 @@ static inline int lock_range(struct rangelock *public_lock, struct rangelock_req
 
 	if (rl_unlikely(!lock || !req || start >= end))
 		return EINVAL;
-
-	if (rl_likely(rl_load(&lock->word, relaxed) == WORD_IDLE)) {
-		describe(req, start, end, mode);
-		if (rl_likely(try_fast_lock(lock, req)))
-			return 0;
-	}
-	return lock_slow(lock, req, start, end, mode, patience, abstime);
+	if (rl_unlikely(rl_watched))
+		return take_watched(lock, req, start, end, mode, patience, abstime);
+	return take(lock, req, start, end, mode, patience, abstime);
 }
 
 int rangelock_rdlock(struct rangelock *lock, struct rangelock_req *req, uint64_t start,
@@ -167,6 +190,19 @@ static __attribute__((noinline)) int unlock_slow(struct lock *lock, struct req *
 	return error;
 }
 
+static inline int give(struct lock *lock, struct req *req)
+{
+	if (rl_likely(try_fast_unlock(lock, req)))
+		return 0;
+	return unlock_slow(lock, req);
+}
+
+static __attribute__((noinline)) int give_watched(struct lock *lock, struct req *req)
+{
+	rl_annotate_releasing(lock, req->node.start, req->node.end, req->mode);
+	return give(lock, req);
+}
+
 int rangelock_unlock(struct rangelock *public_lock, struct rangelock_req *public_req)
 {
 	struct lock *lock = to_lock(public_lock);
@@ -174,9 +210,9 @@ int rangelock_unlock(struct rangelock *public_lock, struct rangelock_req *public
 
 	if (rl_unlikely(!lock || !req))
 		return EINVAL;
-	if (rl_likely(try_fast_unlock(lock, req)))
-		return 0;
-	return unlock_slow(lock, req);
+	if (rl_unlikely(rl_watched))
+		return give_watched(lock, req);
+	return give(lock, req);
 }
 
 int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public_req)
