@@ -53,7 +53,9 @@
  * rangelock_rdlock_nested().
  *
  * Memory order.  What was written before an unlock is visible after every
- * later conflicting lock, try and timed ones that succeed included.
+ * later conflicting lock, try and timed ones that succeed included.  ThreadSanitizer,
+ * helgrind and DRD know this of the library as it is, range by range: what they
+ * report of a program's own data is the program's.
  */
 #ifndef RANGELOCK_RANGELOCK_H
 #define RANGELOCK_RANGELOCK_H
@@ -327,9 +329,9 @@ RANGELOCK_API int rangelock_rdlock_nested(struct rangelock *, struct rangelock_r
 
 /*
  * rangelock_lockv: n ranges as one arrival, so that callers of lockv never
- * deadlock among themselves, in whatever order they name their ranges.  Returns
- * when all are held; those that can be had earlier are held meanwhile.  To cancel
- * any of the requests cancels the call.  The requests are n neighbours in an
+ * deadlock among themselves, in whatever order they name their ranges.  Holds
+ * all of them or none: none is held while the call waits.  To cancel any of the
+ * requests cancels the call.  The requests are n neighbours in an
  * array; once held, each may be changed and unlocked by itself.
  *   EINVAL     n is 0, ranges of the vector conflict, or a request is in use
  *   ETIMEDOUT, ECANCELED  nothing is held

@@ -34,6 +34,8 @@ static void run_callbacks(struct debt *mine)
 		int error = req->verdict == PARK_GRANTED ? 0 : ECANCELED;
 
 		mine->first = req->next_answer; /* A2 */
+		if (!error)
+			note_acquired(req->lock, req);
 		req->callback.fn((struct rangelock_req *)(void *)req, error, req->callback.arg);
 	}
 	mine->inside = was_inside;
@@ -98,5 +100,8 @@ int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answer
 		rl_leave(lock);
 		verdict = rl_park(&req->park, 0, NULL); /* A1 */
 	}
-	return verdict == PARK_GRANTED ? 0 : ECANCELED;
+	if (verdict != PARK_GRANTED)
+		return ECANCELED;
+	note_acquired(lock, req);
+	return 0;
 }

@@ -32,6 +32,7 @@ int rangelock_downgrade(struct rangelock *public_lock, struct rangelock_req *pub
 	int error = enter_as_holder(lock, req, &answers);
 	if (error)
 		return error;
+	note_releasing(lock, req); /* what was written, for those who come to read */
 	rl_tree_downgrade(lock, req, &answers);
 	rl_leave_and_answer(lock, &answers);
 	return 0;
@@ -51,6 +52,8 @@ int rangelock_tryupgrade(struct rangelock *public_lock, struct rangelock_req *pu
 		return error;
 	error = rl_tree_try_upgrade(lock, req, &answers);
 	rl_leave_and_answer(lock, &answers);
+	if (!error)
+		note_acquired(lock, req);
 	return error;
 }
 
@@ -71,6 +74,8 @@ int rangelock_upgrade(struct rangelock *public_lock, struct rangelock_req *publi
 	if (error == EINPROGRESS)
 		return rl_leave_and_wait(lock, req, &answers, NULL);
 	rl_leave_and_answer(lock, &answers);
+	if (!error)
+		note_acquired(lock, req);
 	return error;
 }
 
@@ -87,10 +92,12 @@ int rangelock_reduce(struct rangelock *public_lock, struct rangelock_req *public
 	int error = enter_as_holder(lock, req, &answers);
 	if (error)
 		return error;
-	if (start < req->node.start || req->node.end < end)
+	if (start < req->node.start || req->node.end < end) {
 		error = EINVAL;
-	else
+	} else {
+		note_releasing(lock, req); /* more than is given up, which does no harm */
 		rl_tree_reduce(lock, req, start, end, &answers);
+	}
 	rl_leave_and_answer(lock, &answers);
 	return error;
 }
@@ -105,6 +112,7 @@ int rangelock_split(struct rangelock *public_lock, struct rangelock_req *public_
 	if (!lock || !req || !tail || req == tail)
 		return EINVAL;
 
+	watch(lock, tail);
 	int error = enter_as_holder(lock, req, &answers);
 	if (error)
 		return error;
@@ -134,5 +142,7 @@ int rangelock_tryextend(struct rangelock *public_lock, struct rangelock_req *pub
 	else
 		error = rl_tree_try_extend(lock, req, start, end, &answers);
 	rl_leave_and_answer(lock, &answers);
+	if (!error)
+		note_acquired(lock, req);
 	return error;
 }

@@ -10,16 +10,37 @@
 #include "front/front.h"
 #include "wait/wait.h"
 
+/* The mutex itself, to a race detector, is a lock beside the lock. */
+static void note_entered(const struct lock *lock)
+{
+	if (rl_unlikely(rl_watched))
+		rl_annotate_acquired(&lock->tree, RANGELOCK_FULL, RANGELOCK_WRITE);
+}
+
+static void note_leaving(const struct lock *lock)
+{
+	if (rl_unlikely(rl_watched))
+		rl_annotate_releasing(&lock->tree, RANGELOCK_FULL, RANGELOCK_WRITE);
+}
+
+static void enter(struct lock *lock)
+{
+	rl_enter(lock); /* the caller keeps it alive */
+	note_entered(lock);
+}
+
 void rangelock_enter(struct rangelock *lock)
 {
 	int error = lock ? rl_enter(to_lock(lock)) : EINVAL;
 
 	if (error)
 		rl_die("rangelock_enter(%p): no lock, or one that was destroyed", (void *)lock);
+	note_entered(to_lock(lock));
 }
 
 void rangelock_leave(struct rangelock *lock)
 {
+	note_leaving(to_lock(lock));
 	rl_leave(to_lock(lock));
 }
 
@@ -33,15 +54,17 @@ int rangelock_wait_entered(struct rangelock *public_lock, struct rangelock_req *
 	if (!lock || !req || !is_sound_range(range) || !is_free(req))
 		return EINVAL;
 
+	watch(lock, req);
 	answers_init(&answers);
 	int error = rl_arrive(lock, req, range, WAIT, abstime, &answers);
 	if (error == EINPROGRESS) {
+		note_leaving(lock);
 		error = rl_leave_and_wait(lock, req, &answers, abstime);
-		rl_enter(lock); /* the caller keeps it alive */
-	} else if (answers.first) {
-		/* A write that was had at once has revoked a commit. */
-		rl_leave_and_answer(lock, &answers);
-		rl_enter(lock);
+		enter(lock);
+	} else if (!error) {
+		/* It has revoked no commit that waits, which would have been in its way:
+		 * nobody is to be told. */
+		note_acquired(lock, req);
 	}
 	return error;
 }
@@ -63,9 +86,11 @@ int rangelock_lock_chosen(struct rangelock *public_lock, struct rangelock_req *p
 	if (!lock || !req || !choose)
 		return EINVAL;
 
+	watch(lock, req);
 	int error = rl_enter(lock);
 	if (error)
 		return error;
+	note_entered(lock);
 	answers_init(&answers);
 	error = is_free(req) ? choose(arg, &range) : EINVAL;
 	while (!error) {
@@ -74,20 +99,24 @@ int rangelock_lock_chosen(struct rangelock *public_lock, struct rangelock_req *p
 			break;
 		}
 		error = rl_arrive(lock, req, &range, WAIT, abstime, &answers);
+		if (!error)
+			note_acquired(lock, req);
 		if (error != EINPROGRESS)
 			break;
+		note_leaving(lock);
 		error = rl_leave_and_wait(lock, req, &answers, abstime);
 		if (error)
 			return error;
 
 		/* It holds what was chosen; is that still what it wants? */
-		rl_enter(lock);
+		enter(lock);
 		answers_init(&answers);
 		error = choose(arg, &range);
 		if (!error && same_range(req, &range))
 			break;
 		rl_tree_remove(lock, req, &answers);
 	}
+	note_leaving(lock);
 	rl_leave_and_answer(lock, &answers);
 	return error;
 }

@@ -18,6 +18,7 @@
 #ifndef RL_FRONT_FRONT_H
 #define RL_FRONT_FRONT_H
 
+#include "base/annotate.h"
 #include "front/word.h"
 #include "tree/tree.h"
 
@@ -33,6 +34,28 @@ static inline void describe(struct req *req, uint64_t start, uint64_t end, unsig
 	req->flags = 0;
 }
 
+/* What a race detector that watches is told (base/annotate.h): what memory is the
+ * library's; that the caller has been granted what req holds; that it gives it up. */
+static inline void watch(const struct lock *lock, const struct req *req)
+{
+	if (rl_unlikely(rl_watched)) {
+		rl_annotate_private(lock, sizeof(struct rangelock));
+		rl_annotate_private(req, sizeof(struct rangelock_req));
+	}
+}
+
+static inline void note_acquired(const struct lock *lock, const struct req *req)
+{
+	if (rl_unlikely(rl_watched))
+		rl_annotate_acquired(lock, req->node.start, req->node.end, req->mode);
+}
+
+static inline void note_releasing(const struct lock *lock, const struct req *req)
+{
+	if (rl_unlikely(rl_watched))
+		rl_annotate_releasing(lock, req->node.start, req->node.end, req->mode);
+}
+
 static inline bool is_sound_range(const struct rangelock_range *range)
 {
 	return range && range->start < range->end && (unsigned)range->mode <= RANGELOCK_WRITE;
@@ -44,11 +67,10 @@ static inline bool is_sound_time(const struct timespec *abstime)
 	return !abstime || (abstime->tv_nsec >= 0 && abstime->tv_nsec <= 999999999);
 }
 
-/* Inside the mutex: does req hold a range of this lock, and is its call done? */
+/* Inside the mutex: does req hold a range of this lock? */
 static inline bool is_held(const struct lock *lock, const struct req *req)
 {
-	return req->state == REQ_HELD && req->lock == lock &&
-	       !rl_load(&req->waits_on, relaxed); /* part of a vector that waits */
+	return req->state == REQ_HELD && req->lock == lock;
 }
 
 /* Inside the mutex: does its call wait on this lock?  It may be in use on another. */

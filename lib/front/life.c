@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/annotate.h"
 #include "front/word.h"
 #include "tree/tree.h"
 
@@ -50,6 +51,8 @@ int rangelock_destroy(struct rangelock *public_lock)
 		return EBUSY;
 	}
 	rl_leave_dead(lock);
+	if (rl_watched) /* all that was done under this lock is over */
+		rl_annotate_acquired(lock, RANGELOCK_FULL, RANGELOCK_WRITE);
 	return 0;
 }
 

@@ -43,6 +43,31 @@ static __attribute__((noinline)) int lock_slow(struct lock *lock, struct req *re
 	return error;
 }
 
+static inline int take(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
+		       enum rangelock_mode mode, enum patience patience,
+		       const struct timespec *abstime)
+{
+	if (rl_likely(rl_load(&lock->word, relaxed) == WORD_IDLE)) {
+		describe(req, start, end, mode);
+		if (rl_likely(try_fast_lock(lock, req)))
+			return 0;
+	}
+	return lock_slow(lock, req, start, end, mode, patience, abstime);
+}
+
+/* The same for a race detector to see. */
+static __attribute__((noinline)) int take_watched(struct lock *lock, struct req *req,
+						  uint64_t start, uint64_t end,
+						  enum rangelock_mode mode, enum patience patience,
+						  const struct timespec *abstime)
+{
+	watch(lock, req);
+	int error = take(lock, req, start, end, mode, patience, abstime);
+	if (!error)
+		note_acquired(lock, req);
+	return error;
+}
+
 static inline int lock_range(struct rangelock *public_lock, struct rangelock_req *public_req,
 			     uint64_t start, uint64_t end, enum rangelock_mode mode,
 			     enum patience patience, const struct timespec *abstime)
@@ -52,13 +77,9 @@ static inline int lock_range(struct rangelock *public_lock, struct rangelock_req
 
 	if (rl_unlikely(!lock || !req || start >= end))
 		return EINVAL;
-
-	if (rl_likely(rl_load(&lock->word, relaxed) == WORD_IDLE)) {
-		describe(req, start, end, mode);
-		if (rl_likely(try_fast_lock(lock, req)))
-			return 0;
-	}
-	return lock_slow(lock, req, start, end, mode, patience, abstime);
+	if (rl_unlikely(rl_watched))
+		return take_watched(lock, req, start, end, mode, patience, abstime);
+	return take(lock, req, start, end, mode, patience, abstime);
 }
 
 int rangelock_rdlock(struct rangelock *lock, struct rangelock_req *req, uint64_t start,
@@ -108,6 +129,7 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 	if (!lock || !req || !outer || req == outer || start >= end)
 		return EINVAL;
 
+	watch(lock, req);
 	int error = rl_enter(lock);
 	if (error)
 		return error;
@@ -125,6 +147,8 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 			return rl_leave_and_wait(lock, req, &answers, NULL);
 	}
 	rl_leave_and_answer(lock, &answers);
+	if (!error)
+		note_acquired(lock, req);
 	return error;
 }
 
@@ -144,6 +168,19 @@ static __attribute__((noinline)) int unlock_slow(struct lock *lock, struct req *
 	return error;
 }
 
+static inline int give(struct lock *lock, struct req *req)
+{
+	if (rl_likely(try_fast_unlock(lock, req)))
+		return 0;
+	return unlock_slow(lock, req);
+}
+
+static __attribute__((noinline)) int give_watched(struct lock *lock, struct req *req)
+{
+	note_releasing(lock, req);
+	return give(lock, req);
+}
+
 int rangelock_unlock(struct rangelock *public_lock, struct rangelock_req *public_req)
 {
 	struct lock *lock = to_lock(public_lock);
@@ -151,9 +188,9 @@ int rangelock_unlock(struct rangelock *public_lock, struct rangelock_req *public
 
 	if (rl_unlikely(!lock || !req))
 		return EINVAL;
-	if (rl_likely(try_fast_unlock(lock, req)))
-		return 0;
-	return unlock_slow(lock, req);
+	if (rl_unlikely(rl_watched))
+		return give_watched(lock, req);
+	return give(lock, req);
 }
 
 /* The request whose owner is told: of a vector that is one for all. */

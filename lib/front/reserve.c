@@ -8,6 +8,7 @@
 /* Enter the mutex, if req is free.  Else an error, and it is not entered. */
 static int enter_with_free(struct lock *lock, const struct req *req)
 {
+	watch(lock, req);
 	int error = rl_enter(lock);
 
 	if (!error && !is_free(req)) {
@@ -95,6 +96,8 @@ int rangelock_commit(struct rangelock *public_lock, struct rangelock_req *public
 			return rl_leave_and_wait(lock, req, &answers, abstime);
 	}
 	rl_leave_and_answer(lock, &answers);
+	if (!error)
+		note_acquired(lock, req);
 	return error;
 }
 

@@ -14,6 +14,7 @@ int rangelock_submit(struct rangelock *public_lock, struct rangelock_req *public
 	if (!lock || !req || !granted || !is_sound_range(range))
 		return EINVAL;
 
+	watch(lock, req);
 	int error = rl_enter(lock);
 	if (error)
 		return error;
@@ -25,5 +26,7 @@ int rangelock_submit(struct rangelock *public_lock, struct rangelock_req *public
 		req->callback.arg = arg;
 	}
 	rl_leave_and_answer(lock, &answers);
+	if (!error)
+		note_acquired(lock, req);
 	return error;
 }

@@ -47,6 +47,8 @@ int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
 	if (!lock || !first || !ranges || n == 0 || n > UINT32_MAX || !is_sound_vector(ranges, n))
 		return EINVAL;
 
+	for (size_t i = 0; i < n; i++)
+		watch(lock, nth_req(first, i));
 	int error = rl_enter(lock);
 	if (error)
 		return error;
@@ -70,9 +72,12 @@ int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
 	}
 	rl_store(&first->park, PARK_WAITING, relaxed);
 	if (rl_tree_tie_vector(lock, first, n, &answers))
-		return rl_leave_and_wait(lock, first, &answers, abstime);
-	rl_leave_and_answer(lock, &answers);
-	return 0;
+		error = rl_leave_and_wait(lock, first, &answers, abstime);
+	else
+		rl_leave_and_answer(lock, &answers);
+	for (size_t i = 0; i < n && !error; i++)
+		note_acquired(lock, nth_req(first, i));
+	return error;
 }
 
 int rangelock_unlockv(struct rangelock *public_lock, struct rangelock_req reqs[], size_t n)
@@ -90,8 +95,10 @@ int rangelock_unlockv(struct rangelock *public_lock, struct rangelock_req reqs[]
 	answers_init(&answers);
 	for (size_t i = 0; i < n && !error; i++)
 		error = is_held(lock, nth_req(first, i)) ? 0 : EPERM;
-	for (size_t i = 0; i < n && !error; i++)
+	for (size_t i = 0; i < n && !error; i++) {
+		note_releasing(lock, nth_req(first, i));
 		rl_tree_remove(lock, nth_req(first, i), &answers);
+	}
 	rl_leave_and_answer(lock, &answers);
 	return error;
 }

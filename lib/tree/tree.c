@@ -27,7 +27,9 @@
  * its owner runs.
  *
  *   E1  r.blockers = the number of requests in the tree that precede r.
- *   E2  r is held if and only if r.blockers = 0.
+ *   E2  r is held if and only if r.blockers = 0; of a vector, if that is true of
+ *       all of it: a call that waits holds nothing, and so nobody waits for ever
+ *       for what it holds.
  *   E3  Arrival numbers follow the order in which requests entered the short
  *       mutex; those of one vector share theirs, and do not conflict.  A request
  *       that comes from the lock word has 0: the engine was empty, so it is the
@@ -124,22 +126,23 @@ void rl_tree_answer(struct req *req, enum park verdict, struct answers *answers)
 	answers->last = &req->next_answer;
 }
 
-/* All of a vector: its call waits no more. */
-static void end_vector_wait(struct req *leader)
+static void hold_vector(struct req *leader)
 {
-	for (uint32_t i = 0; i < leader->vector.n; i++)
+	for (uint32_t i = 0; i < leader->vector.n; i++) {
+		nth_req(leader, i)->state = REQ_HELD;
 		rl_store(&nth_req(leader, i)->waits_on, NULL, relaxed);
+	}
 }
 
 static void grant(struct lock *lock, struct req *req, struct answers *answers)
 {
-	req->state = REQ_HELD;
 	if (req->flags & REQ_VECTOR) {
 		req = req->vector.leader;
 		if (--req->vector.waiting)
 			return;
-		end_vector_wait(req);
+		hold_vector(req);
 	} else {
+		req->state = REQ_HELD;
 		lock->commits -= (req->flags & REQ_COMMITTING) != 0;
 		req->flags &= (uint8_t)~REQ_COMMITTING;
 		rl_store(&req->waits_on, NULL, relaxed);
@@ -147,17 +150,14 @@ static void grant(struct lock *lock, struct req *req, struct answers *answers)
 	rl_tree_answer(req, PARK_GRANTED, answers);
 }
 
-/* A claim has changed from was to now; NULL is none.  Each of the others that it has
+/* A claim has changed from was, NULL if it is new, to now, NULL if it ends; it has not
+ * become wider.  Each of the others that it has
  * ceased to precede, or come to precede, counts it less, or more. */
 static void recount(struct lock *lock, const struct req *self, const struct claim *was,
 		    const struct claim *now, struct answers *answers)
 {
 	uint64_t start = was ? was->start : now->start, end = was ? was->end : now->end;
 
-	if (now && now->start < start)
-		start = now->start;
-	if (now && now->end > end)
-		end = now->end;
 	for (struct req *q = first(lock, start, end); q; q = next(q, start, end)) {
 		if (q->state == REQ_HELD || q == self)
 			continue;
@@ -166,6 +166,8 @@ static void recount(struct lock *lock, const struct req *self, const struct clai
 
 		if (before == after)
 			continue;
+		if (after && !q->blockers) /* of a vector that waits for others */
+			q->vector.leader->vector.waiting++;
 		q->blockers += after ? 1u : -1u;
 		if (!q->blockers)
 			grant(lock, q, answers);
@@ -253,11 +255,13 @@ uint64_t rl_tree_arrive(struct lock *lock)
 
 static void place(struct lock *lock, struct req *req, uint64_t arrival, uint32_t blockers)
 {
+	bool waits = blockers || req->flags & REQ_VECTOR; /* for the rest of it */
+
 	req->lock = lock;
 	req->arrival = arrival;
 	req->blockers = blockers;
-	req->state = blockers ? REQ_WAITING : REQ_HELD;
-	if (blockers)
+	req->state = waits ? REQ_WAITING : REQ_HELD;
+	if (waits)
 		rl_store(&req->waits_on, lock, relaxed);
 	rl_itree_insert(&lock->tree, &req->node);
 }
@@ -300,15 +304,14 @@ bool rl_tree_tie_vector(struct lock *lock, struct req *first_req, size_t n, stru
 		struct req *r = nth_req(first_req, i);
 
 		r->vector.leader = first_req;
-		waiting += r->state == REQ_WAITING;
+		waiting += r->blockers != 0;
 	}
 	first_req->vector.waiting = waiting;
 	first_req->vector.n = (uint32_t)n;
-	if (waiting) {
-		for (size_t i = 0; i < n; i++)
-			rl_store(&nth_req(first_req, i)->waits_on, lock, relaxed);
+	if (waiting)
 		return true;
-	}
+	hold_vector(first_req);
+
 	struct req **from = answers->last;
 	revoke_all(lock, first_req, answers);
 	settle(lock, from, answers);
@@ -346,7 +349,6 @@ void rl_tree_give_up(struct lock *lock, struct req *req, bool end_reservation,
 	} else if (req->flags & REQ_VECTOR) {
 		struct req *leader = req->vector.leader;
 
-		end_vector_wait(leader);
 		for (uint32_t i = 0; i < leader->vector.n; i++)
 			take_out(lock, nth_req(leader, i), answers);
 	} else {

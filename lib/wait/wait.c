@@ -42,6 +42,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/annotate.h"
 #include "base/die.h"
 
 enum {
@@ -130,6 +131,8 @@ static unsigned known_processors(void)
 
 	if (rl_unlikely(n == 0)) {
 		n = count_processors();
+		if (rl_watched)
+			rl_annotate_private(&known, sizeof(known));
 		rl_store(&known, n, relaxed);
 	}
 	return n;

@@ -22,7 +22,7 @@ const struct model_fault_info model_faults[MODEL_FAULTS] = {
 	[MODEL_NESTED_QUEUES] = { "nested-queues", RANGELOCK_CAP_NESTED },
 	[MODEL_VECTOR_LEFT] = { "vector-left", RANGELOCK_CAP_VECTOR },
 	[MODEL_VECTOR_APART] = { "vector-apart", RANGELOCK_CAP_VECTOR },
-	[MODEL_VECTOR_REVOKES] = { "vector-revokes", RANGELOCK_CAP_VECTOR | RANGELOCK_CAP_RESERVE },
+	[MODEL_VECTOR_PARTS] = { "vector-parts", RANGELOCK_CAP_VECTOR },
 	[MODEL_UNLOCKV_PARTLY] = { "unlockv-partly", RANGELOCK_CAP_VECTOR },
 	[MODEL_SUBMIT_LATER] = { "submit-later", RANGELOCK_CAP_SUBMIT },
 	[MODEL_READS_REVOKE] = { "reads-revoke", RANGELOCK_CAP_RESERVE },
@@ -143,6 +143,17 @@ static void revoke_for(struct model *m, const struct model_request *holder)
 		revoke(m, holder->range);
 }
 
+/* Does the call that this request is of wait for nobody, with any of its requests? */
+static bool is_free_to_go(const struct model *m, int i)
+{
+	for (int k = 0; k < m->n; k++)
+		if ((k == i || (m->queue[k].caller == m->queue[i].caller &&
+				m->fault != MODEL_VECTOR_PARTS)) &&
+		    model_blockers(m, k) > 0)
+			return false;
+	return true;
+}
+
 /* Let those hold who wait for nobody.  Whether there was one. */
 static bool grant(struct model *m)
 {
@@ -151,12 +162,10 @@ static bool grant(struct model *m)
 	for (int i = 0; i < m->n; i++) {
 		struct model_request *r = &m->queue[i];
 
-		if (r->stage == HELD || r->stage == RESERVED || model_blockers(m, i) > 0)
+		if (r->stage == HELD || r->stage == RESERVED || !is_free_to_go(m, i))
 			continue;
 		r->range.mode = writes(r) ? RANGELOCK_WRITE : RANGELOCK_READ;
 		r->stage = HELD;
-		if (m->fault == MODEL_VECTOR_REVOKES)
-			revoke_for(m, r);
 		any = true;
 		i = -1; /* others have moved, or their way is free */
 	}
@@ -228,7 +237,9 @@ static void give_up(struct model *m, int caller, int error)
 		else if (r->stage == COMMITTING && error == ETIMEDOUT &&
 			 m->fault != MODEL_COMMIT_LOSES)
 			r->stage = RESERVED;
-		else if (r->stage != HELD || m->fault != MODEL_VECTOR_LEFT)
+		else if (m->fault == MODEL_VECTOR_LEFT && model_blockers(m, i) == 0)
+			r->stage = HELD;
+		else
 			take_out(m, i);
 	}
 	settle(m);

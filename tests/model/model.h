@@ -35,9 +35,9 @@ enum model_fault {
 	MODEL_SPLIT_READS,	 /* the tail of a split write is a read */
 	MODEL_EXTEND_JUMPS,	 /* tryextend minds only those who hold */
 	MODEL_NESTED_QUEUES,	 /* a nested read waits behind those who wait */
-	MODEL_VECTOR_LEFT,	 /* a vector that times out keeps what it holds */
+	MODEL_VECTOR_LEFT,	 /* a vector that times out keeps what nothing is in the way of */
 	MODEL_VECTOR_APART,	 /* the ranges of a vector arrive one after the other */
-	MODEL_VECTOR_REVOKES,	 /* parts of a vector that still waits revoke */
+	MODEL_VECTOR_PARTS,	 /* parts of a vector are held while others wait */
 	MODEL_UNLOCKV_PARTLY,	 /* unlockv of some that are not held unlocks the others */
 	MODEL_SUBMIT_LATER,	 /* submit calls back even where it holds at once */
 	MODEL_READS_REVOKE,	 /* a read grant revokes */

@@ -325,7 +325,7 @@ START_TEST(a_vector_arrives_as_one)
 	ck_assert_int_eq(model_lockv(&m, 2, two, 2, UNSOUND), EINVAL);
 	ck_assert_int_eq(model_lockv(&m, 2, two, 2, UNTIL), MODEL_WAITS);
 	ck_assert_int_eq(blockers(2), 2);
-	ck_assert_int_eq(blockers(3), 0); /* held meanwhile */
+	ck_assert_int_eq(blockers(3), 0); /* and waits for the other */
 	ck_assert_int_eq(model_unlockv(&m, 0, 3), EPERM);
 	ck_assert_int_eq(m.n, 4);
 	ck_assert_int_eq(wr(4, 9, 12, FOREVER), MODEL_WAITS);
@@ -338,7 +338,7 @@ START_TEST(a_vector_arrives_as_one)
 	ck_assert_int_eq(model_lockv(&m, 2, two, 2, FOREVER), MODEL_WAITS);
 	ck_assert_int_eq(model_unlockv(&m, 0, 2), 0);
 	ck_assert_int_eq(m.answered, 0);
-	ck_assert_int_eq(model_cancel(&m, 2), 0); /* which is held */
+	ck_assert_int_eq(model_cancel(&m, 2), 0);
 	ck_assert_int_eq(m.answered, 1);
 	assert_answer(0, 2, ECANCELED);
 	ck_assert_int_eq(m.n, 1);

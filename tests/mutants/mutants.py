@@ -14,6 +14,7 @@ LOCK, LIFE, FRONT_H = "lib/front/lock.c", "lib/front/life.c", "lib/front/front.h
 ANSWER, CHANGE, VECTOR = "lib/front/answer.c", "lib/front/change.c", "lib/front/vector.c"
 RESERVE, ENTER = "lib/front/reserve.c", "lib/front/enter.c"
 WAIT = "lib/wait/wait.c"
+ANNOTATE = "lib/base/annotate.c"
 
 MUTANTS = [
     # The interval tree.
@@ -45,6 +46,28 @@ MUTANTS = [
      "return n->start < end && start < n->end;", "return n->start < end && start <= n->end;", "conflicts"),
     ("ranges that touch overlap (start)", ITREE_H,
      "return n->start < end && start < n->end;", "return n->start <= end && start < n->end;", "conflicts"),
+
+    # The annotations for race detectors.
+    ("a name above the first part is forgotten", ANNOTATE,
+     "if (above_left)\n", "if (0)\n", "annotate"),
+    ("a name above the last part is forgotten", ANNOTATE,
+     "if (above_right && !(above_left && left == right))", "if (0)", "annotate"),
+    ("one who acquires a large range meets no smaller one", ANNOTATE,
+     "			if (acquires)\n", "			if (0)\n", "annotate"),
+    ("the full range is cut into small parts", ANNOTATE,
+     "bool to_the_end = end == RANGELOCK_MAX;", "bool to_the_end = false;", "annotate"),
+    ("a range that ends with the last unit grows", ANNOTATE,
+     "(to_the_end && has_more)", "to_the_end", "annotate"),
+    ("a lock has one name", ANNOTATE,
+     "(number + (where >> 32)) % ROW", "0", "annotate"),
+    ("all locks have the same names", ANNOTATE,
+     " + (uintptr_t)lock;", " + 0 * (uintptr_t)lock;", "annotate"),
+    ("readers are in order", ANNOTATE,
+     "if (mode == RANGELOCK_WRITE)", "if (1)", "annotate"),
+    ("a writer does not come after readers", ANNOTATE,
+     "if (mode == RANGELOCK_WRITE)", "if (0)", "annotate"),
+    ("annotations where nobody watches", ANNOTATE,
+     "rl_watched = tsan || helgrind || drd;", "rl_watched = true;", "observe"),
 
     # The engine.
     ("reads and writes do not conflict", LOCK_H,
@@ -456,8 +479,8 @@ MUTANTS = [
      "		rl_tree_remove(lock, req, &answers);\n	}",
      "	}", "reserve"),
     ("who waited entered is not inside again", ENTER,
-     "		rl_enter(lock); /* the caller keeps it alive */\n",
-     "", "reserve"),
+     "		enter(lock);\n	} else if",
+     "	} else if", "reserve"),
 ]
 
 ORDER_MUTANTS = [

@@ -24,10 +24,11 @@ ONLY = sys.argv[3] if sys.argv[2:3] == ["--only"] else None
 WORDS = " ".join(sys.argv[4 if ONLY else 2:])
 
 LIBRARY = ["front/answer.c", "front/change.c", "front/enter.c", "front/life.c", "front/lock.c",
-           "front/reserve.c", "front/submit.c", "front/vector.c", "front/word.c", "base/itree.c",
-           "tree/tree.c", "wait/wait.c"]
+           "front/reserve.c", "front/submit.c", "front/vector.c", "front/word.c", "base/annotate.c",
+           "base/itree.c", "tree/tree.c", "wait/wait.c"]
 PROGRAMS = {
     "itree": ["tests/unit/test_itree.c"],
+    "annotate": ["tests/unit/test_annotate.c"],
     "arguments": ["tests/unit/test_arguments.c"],
     "conflicts": ["tests/unit/test_conflicts.c"],
     "observe": ["tests/unit/test_observe.c"],

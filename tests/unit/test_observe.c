@@ -2,6 +2,7 @@
 /* What a lock shows of itself: walk and is_locked. */
 #include <errno.h>
 
+#include "base/annotate.h"
 #include "support/actor.h"
 #include "support/suite.h"
 
@@ -124,6 +125,12 @@ START_TEST(is_locked_asks_for_every_unit_in_the_mode)
 }
 END_TEST
 
+START_TEST(without_a_race_detector_nothing_is_annotated)
+{
+	ck_assert(!rl_watched);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("observe");
@@ -134,6 +141,7 @@ int main(void)
 	tcase_add_test(tc, walk_shows_the_one_in_the_lock_word);
 	tcase_add_test(tc, walk_ends_where_it_is_told_to);
 	tcase_add_test(tc, is_locked_asks_for_every_unit_in_the_mode);
+	tcase_add_test(tc, without_a_race_detector_nothing_is_annotated);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

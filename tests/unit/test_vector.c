@@ -57,8 +57,12 @@ START_TEST(a_vector_is_held_when_all_of_it_is)
 	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 5), 0);
 	ck_assert_int_eq(rangelock_rdlock(&lock, &other, 25, 26), 0);
 	actor_call(&caller, &lock, lock_vector, &v.reqs[2]);
-	ck_assert(is_held(&lock, &v.reqs[0]) && is_held(&lock, &v.reqs[1]));
-	ck_assert_int_eq(rangelock_unlock(&lock, &v.reqs[0]), EPERM); /* its call waits */
+	for (int i = 0; i < 2; i++) { /* nothing is in their way, and they wait for the third */
+		ck_assert_int_eq(look_at(&lock, &v.reqs[i]).blockers, 0);
+		ck_assert(look_at(&lock, &v.reqs[i]).state == RANGELOCK_WAITING);
+	}
+	ck_assert(!rangelock_is_locked(&lock, 40, 50, RANGELOCK_READ));
+	ck_assert_int_eq(rangelock_unlock(&lock, &v.reqs[0]), EPERM);
 	ck_assert_int_eq(rangelock_unlockv(&lock, v.reqs, 3), EPERM);
 	actor_queue(&later, &lock, RANGELOCK_WRITE, 45, 46);
 	drop(&other);
@@ -67,6 +71,26 @@ START_TEST(a_vector_is_held_when_all_of_it_is)
 	ck_assert_int_eq(rangelock_unlockv(&lock, v.reqs, 3), 0);
 	actor_finish(&later);
 	drop(&holder);
+}
+END_TEST
+
+/* Did a vector hold the one range while it waits for the other, and its reader wait
+ * for the one, neither would go on. */
+START_TEST(a_nested_read_passes_a_vector_that_waits)
+{
+	struct vector v = make_vector(0, 20, 40);
+	struct actor caller = { .arg = &v };
+
+	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 5), 0);
+	actor_call(&caller, &lock, lock_vector, &v.reqs[0]);
+	ck_assert_int_eq(rangelock_rdlock_nested(&lock, &other, 40, 45, &holder), 0);
+	ck_assert_int_eq(look_at(&lock, &v.reqs[2]).blockers, 1);
+	drop(&holder);
+	ck_assert_int_eq(look_at(&lock, &v.reqs[0]).blockers, 0);
+	ck_assert(look_at(&lock, &v.reqs[0]).state == RANGELOCK_WAITING);
+	drop(&other);
+	ck_assert_int_eq(actor_join(&caller), 0);
+	ck_assert_int_eq(rangelock_unlockv(&lock, v.reqs, 3), 0);
 }
 END_TEST
 
@@ -312,6 +336,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_vector_is_held_when_all_of_it_is);
+	tcase_add_test(tc, a_nested_read_passes_a_vector_that_waits);
 	tcase_add_loop_test(tc, a_vector_that_gives_up_holds_nothing, 0, 2);
 	tcase_add_test(tc, unlockv_unlocks_all_or_nothing);
 	tcase_add_test(tc, a_vector_with_a_request_in_use_changes_nothing);
