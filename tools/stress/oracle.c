@@ -185,15 +185,28 @@ static void judge_blockers(struct oracle *o, const struct picture *p,
 			  surely + perhaps);
 }
 
-/* May they be there together? */
-static bool are_compatible(const struct rangelock_info *a, const struct rangelock_info *b)
+/* Held, and not as a member of a vector of which another member waits: that is granted as a
+ * whole, and revokes no reservation before. */
+static bool is_granted(const struct picture *p, const struct rangelock_info *a)
 {
-	bool reserved = a->state == RANGELOCK_RESERVED && b->state == RANGELOCK_RESERVED;
-	bool writes = (a->state != RANGELOCK_RESERVED && a->mode == RANGELOCK_WRITE) ||
-		      (b->state != RANGELOCK_RESERVED && b->mode == RANGELOCK_WRITE);
+	for (const struct rangelock_info *b = p->all; b < p->all + p->n; b++)
+		if (b->state == RANGELOCK_WAITING && b->arrival == a->arrival)
+			return false;
+	return a->state == RANGELOCK_HELD;
+}
 
-	return a->state == RANGELOCK_WAITING || b->state == RANGELOCK_WAITING || !overlap(a, b) ||
-	       !(reserved || writes);
+/* May they be there together? */
+static bool are_compatible(const struct picture *p, const struct rangelock_info *a,
+			   const struct rangelock_info *b)
+{
+	bool reserved = a->state == RANGELOCK_RESERVED, b_reserved = b->state == RANGELOCK_RESERVED;
+
+	if (a->state == RANGELOCK_WAITING || b->state == RANGELOCK_WAITING || !overlap(a, b))
+		return true;
+	if (reserved || b_reserved)
+		return reserved != b_reserved && ((reserved ? b : a)->mode == RANGELOCK_READ ||
+						  !is_granted(p, reserved ? b : a));
+	return a->mode == RANGELOCK_READ && b->mode == RANGELOCK_READ;
 }
 
 static const char *state_name(enum rangelock_state state)
@@ -210,7 +223,7 @@ void judge_picture(struct oracle *o, const struct subject *s, const struct pictu
 			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)",
 				  a->start, a[-1].start);
 		for (const struct rangelock_info *b = p->all; b < a; b++)
-			if (!are_compatible(a, b))
+			if (!are_compatible(p, a, b))
 				violation(o,
 					  "walk: [%" PRIu64 ", %" PRIu64 ") is %s and [%" PRIu64
 					  ", %" PRIu64 ") is %s, and they conflict",
