@@ -299,6 +299,13 @@ struct crowd {
 	size_t n;
 };
 
+/* A reservation may have been made, and revoked by h, before the call returned; unless h was
+ * granted before the call. */
+static bool perhaps_revoked(const struct life *g, const struct life *h)
+{
+	return is_reservation(g) && g->dropped == g->returned && h->returned > g->called;
+}
+
 /* g was granted: surely held with it is nobody whom it conflicts with. */
 static void judge_exclusion(struct judge *j, struct crowd *held, struct life *g)
 {
@@ -310,7 +317,7 @@ static void judge_exclusion(struct judge *j, struct crowd *held, struct life *g)
 		if (h->dropped <= g->returned)
 			continue;
 		held->lives[kept++] = h;
-		if (conflict(h, g) && g->dropped > h->returned)
+		if (conflict(h, g) && g->dropped > h->returned && !perhaps_revoked(g, h))
 			fault(j, h, g, "exclusion: both were held at %.3f us", us(j, g->returned));
 	}
 	held->n = kept;
