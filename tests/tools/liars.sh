@@ -29,7 +29,7 @@ for liar in "$@"; do
 	*grants-late*) words="late grant:" ;;
 	*loses-grants*) words="hang:" ;;
 	*sham-upgrades*) words="exclusion:|upgrade:|walk:|is_locked:" ;;
-	*calls-twice*) words="submit:" ;;
+	*calls-twice*) words="submit:|exclusion:|thread [0-9]+: unlock" ;;
 	*commits-anyway*) words="commit:|exclusion:|is_locked:" ;;
 	*always-reserved*) words="exclusion:" ;;
 	*revokes-alone*) words="revocation:" ;;

@@ -71,7 +71,7 @@ static void leave_at_once(int signal)
 
 static int print_info(const struct rangelock_info *info, void *arg)
 {
-	(void)arg;
+	const struct run *run = arg;
 	fprintf(stderr, "  %s %s [%" PRIu64 ", %" PRIu64 ")",
 		info->state == RANGELOCK_HELD	    ? "held   "
 		: info->state == RANGELOCK_RESERVED ? "reserved"
@@ -81,6 +81,10 @@ static int print_info(const struct rangelock_info *info, void *arg)
 		fprintf(stderr, " arrival %" PRIu64, info->arrival);
 	if (info->blockers)
 		fprintf(stderr, " behind %" PRIu64, info->blockers);
+	for (const struct worker *w = run->workers; w < run->workers + run->n_workers; w++)
+		if (info->req >= w->reqs && info->req < w->reqs + PER_THREAD)
+			fprintf(stderr, ", request %d of thread %u", (int)(info->req - w->reqs),
+				w->index);
 	fputc('\n', stderr);
 	return 0;
 }
@@ -137,7 +141,7 @@ static _Noreturn void fail(struct run *run, struct options *opt, struct outcome 
 	fflush(NULL);
 	signal(SIGALRM, leave_at_once);
 	alarm(5); /* the look itself may hang */
-	run->subject->walk(&run->lock, print_info, NULL);
+	run->subject->walk(&run->lock, print_info, run);
 	_exit(EXIT_FAILURE);
 }
 

@@ -157,8 +157,10 @@ static void random_vector(struct rng *rng, struct span spans[VECTOR])
 	spans[1 - first].mode = rng_below(rng, 2) ? RANGELOCK_WRITE : RANGELOCK_READ;
 }
 
-/* A member may hold its range while the call waits for that of another. */
-void lock_vector(struct worker *w, bool holds)
+/* A member may hold its range while the call waits for that of another.  The call waits for a
+ * time only: it may be that other which a nested read's outer one keeps, while that waits for
+ * the member. */
+void lock_vector(struct worker *w)
 {
 	struct ticket *t = &w->tickets[VECTOR_SLOT];
 	struct rangelock_range ranges[VECTOR];
@@ -183,10 +185,8 @@ void lock_vector(struct worker *w, bool holds)
 		lives[i]->may_end = (uint8_t)high->end;
 		lives[i]->may_mode = low->mode == RANGELOCK_WRITE || high->mode == RANGELOCK_WRITE;
 	}
-	bool timed = holds || rng_one_in(&w->rng, 2);
 	struct timespec abstime = deadline_of(&w->rng, lives[0]);
-	int error = rangelock_lockv(&w->run->lock, &w->reqs[VECTOR_SLOT], ranges, VECTOR,
-				    timed ? &abstime : NULL);
+	int error = rangelock_lockv(&w->run->lock, &w->reqs[VECTOR_SLOT], ranges, VECTOR, &abstime);
 	end_life(lives[0], error);
 	/* Which of them is in the way of a call that fails, the first tells. */
 	lives[1]->returned = lives[1]->gone = lives[0]->returned;

@@ -108,7 +108,7 @@ void change_ticket(struct ticket *t, bool alone);
  * worker hold anything, or may it hold a write? */
 void lock_otherwise(struct ticket *t, bool holds, bool writes);
 void submit_ticket(struct ticket *t);
-void lock_vector(struct worker *w, bool holds);
+void lock_vector(struct worker *w);
 void unlock_vector(struct worker *w);
 void reserve_ticket(struct ticket *t);
 

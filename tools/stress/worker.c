@@ -244,7 +244,7 @@ static void lock_somehow(struct ticket *t, bool holds, bool writes)
 	else if (slot == RESERVE_SLOT)
 		reserve_ticket(t);
 	else if (slot >= VECTOR_SLOT)
-		lock_vector(w, holds);
+		lock_vector(w);
 	else if (rng_one_in(&w->rng, 8))
 		lock_otherwise(t, holds, writes);
 	else
