@@ -304,24 +304,28 @@ static void step(struct worker *w)
 	atomic_fetch_add_explicit(&w->steps, 1, memory_order_relaxed);
 }
 
-/* Give back all that is held, so that the round can end. */
+/* Give back all that is held, so that the round can end: what is out of hand may wait for it. */
 static void come_to_rest(struct worker *w)
 {
-	for (unsigned i = 0; i < PER_THREAD;) {
-		struct ticket *t = &w->tickets[i];
-		int place = atomic_load(&t->place);
+	bool busy;
 
-		if (place == PLACE_IDLE)
-			i++;
-		else if (place == PLACE_HELD)
-			give_back(t);
-		else if (place == PLACE_RESERVED)
-			unreserve_ticket(t);
-		else if (place == PLACE_RETURNED)
-			atomic_store(&t->place, PLACE_IDLE);
-		else
+	do {
+		busy = false;
+		for (struct ticket *t = w->tickets; t < w->tickets + PER_THREAD; t++) {
+			int place = atomic_load(&t->place);
+
+			if (place == PLACE_HELD)
+				give_back(t);
+			else if (place == PLACE_RESERVED)
+				unreserve_ticket(t);
+			else if (place == PLACE_RETURNED)
+				atomic_store(&t->place, PLACE_IDLE);
+			else
+				busy |= place != PLACE_IDLE;
+		}
+		if (busy)
 			sched_yield();
-	}
+	} while (busy);
 }
 
 void *worker_main(void *arg)
