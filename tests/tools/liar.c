@@ -25,6 +25,12 @@
 #define RARELY_BUSY	10
 #define GRANTS_LATE	11
 #define LOSES_GRANTS	12
+#define SHAM_UPGRADES	13
+#define CALLS_TWICE	14
+#define COMMITS_ANYWAY	15
+#define ALWAYS_RESERVED 16
+#define REVOKES_ALONE	17
+#define NO_DEADLOCKS	18
 
 #if LIE == ALWAYS_LOCKED
 bool rangelock_is_locked(struct rangelock *lock, uint64_t start, uint64_t end,
@@ -119,5 +125,77 @@ int rangelock_wrlock(struct rangelock *lock, struct rangelock_req *req, uint64_t
 	if (error == 0 && ++calls == 1000)
 		sleep_ns(LIE == GRANTS_LATE ? (int64_t)2500000000 : INT64_MAX);
 	return error;
+}
+#elif LIE == SHAM_UPGRADES
+/* Others who read are not waited for, and writers may come. */
+int rangelock_upgrade(struct rangelock *lock, struct rangelock_req *req)
+{
+	(void)lock, (void)req;
+	return 0;
+}
+#elif LIE == CALLS_TWICE
+/* Who waits for its callback, and with what. */
+static _Thread_local struct {
+	rangelock_granted_fn *fn;
+	void *arg;
+} twice;
+
+static void call_twice(struct rangelock_req *req, int error, void *arg)
+{
+	struct {
+		rangelock_granted_fn *fn;
+		void *arg;
+	} *real = arg;
+
+	real->fn(req, error, real->arg);
+	real->fn(req, error, real->arg);
+}
+
+int rangelock_submit(struct rangelock *lock, struct rangelock_req *req,
+		     const struct rangelock_range *range, rangelock_granted_fn *fn, void *arg)
+{
+	int (*real)(struct rangelock *, struct rangelock_req *, const struct rangelock_range *,
+		    rangelock_granted_fn *, void *) = dlsym(RTLD_NEXT, "rangelock_submit");
+
+	if (twice.fn) /* one call of each thread */
+		return real(lock, req, range, fn, arg);
+	twice.fn = fn;
+	twice.arg = arg;
+	int error = real(lock, req, range, call_twice, &twice);
+	if (error != EINPROGRESS)
+		twice.fn = NULL;
+	return error;
+}
+#elif LIE == COMMITS_ANYWAY
+int rangelock_commit(struct rangelock *lock, struct rangelock_req *req,
+		     const struct timespec *abstime)
+{
+	int (*real)(struct rangelock *, struct rangelock_req *, const struct timespec *) =
+	    dlsym(RTLD_NEXT, "rangelock_commit");
+	int error = real(lock, req, abstime);
+
+	return error == ECANCELED ? 0 : error;
+}
+#elif LIE == ALWAYS_RESERVED
+bool rangelock_is_reserved(struct rangelock *lock, const struct rangelock_req *req)
+{
+	(void)lock, (void)req;
+	return true;
+}
+#elif LIE == REVOKES_ALONE
+int rangelock_unreserve(struct rangelock *lock, struct rangelock_req *req)
+{
+	int (*real)(struct rangelock *, struct rangelock_req *) =
+	    dlsym(RTLD_NEXT, "rangelock_unreserve");
+	int error = real(lock, req);
+
+	return error ? error : ECANCELED;
+}
+#elif LIE == NO_DEADLOCKS
+/* It says so where there is none. */
+int rangelock_upgrade(struct rangelock *lock, struct rangelock_req *req)
+{
+	(void)lock, (void)req;
+	return EDEADLK;
 }
 #endif

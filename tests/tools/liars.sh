@@ -28,6 +28,12 @@ for liar in "$@"; do
 	*rarely-busy*) words="false conflict:" ;;
 	*grants-late*) words="late grant:" ;;
 	*loses-grants*) words="hang:" ;;
+	*sham-upgrades*) words="exclusion:|upgrade:|walk:|is_locked:" ;;
+	*calls-twice*) words="submit:|exclusion:|thread [0-9]+: unlock" ;;
+	*commits-anyway*) words="commit:|exclusion:|is_locked:" ;;
+	*always-reserved*) words="exclusion:" ;;
+	*revokes-alone*) words="revocation:" ;;
+	*no-deadlocks*) words="false conflict:" ;;
 	esac
 	check "$(basename "$liar" .so)" objects "$liar" "$words"
 	case $liar in

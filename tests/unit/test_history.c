@@ -265,8 +265,8 @@ START_TEST(nobody_overtakes_one_who_was_seen_waiting)
 	overtake(301, 4000, 4000, 0); /* at the same time, for no time */
 	is_right();
 	overtake(301, 3999, 4000, 0); /* neighbours */
-	h.logs[2].lives[0].start = 9;
-	h.logs[2].lives[0].end = 10;
+	h.logs[2].lives[0].start = h.logs[2].lives[0].may_start = 9;
+	h.logs[2].lives[0].end = h.logs[2].lives[0].may_end = 10;
 	is_right();
 	overtake(301, 3999, 4000, ECANCELED); /* the first may have left before */
 	cancel(1, 0, 3500, 3600);
@@ -480,6 +480,205 @@ START_TEST(cancels_and_cancelled_calls_are_as_many)
 }
 END_TEST
 
+/* The life of thread 0 until `dropped`, and from a change that was called then. */
+static void change(enum call c, unsigned start, unsigned end, enum rangelock_mode mode,
+		   int64_t called, int64_t returned)
+{
+	struct life *old = &h.logs[0].lives[h.logs[0].n - 1];
+	struct life *life = hold(0, c, start, end, called, returned, 9000, 9010);
+
+	life->mode = life->may_mode = mode == RANGELOCK_WRITE;
+	life->ahead = true;
+	old->dropped = mode == RANGELOCK_WRITE ? returned : called;
+	old->gone = returned;
+}
+
+START_TEST(what_is_changed_is_held_as_it_is_now)
+{
+	for (int64_t returned = 2000; returned >= 1999; returned--) {
+		hold(0, W, 0, 4, 0, 10, 20, 30);
+		change(CALL_DOWNGRADE, 0, 4, RANGELOCK_READ, 2000, 2010);
+		hold(1, R, 0, 4, 100, returned, 3000, 3010);
+		if (returned == 2000)
+			is_right();
+		else
+			IS_WRONG("exclusion:", "thread 1: rdlock [0, 4)");
+	}
+	for (int64_t dropped = 3000; dropped <= 3001; dropped++) {
+		hold(0, R, 0, 4, 0, 10, 20, 30);
+		hold(1, R, 0, 4, 100, 200, dropped, 3010);
+		change(CALL_UPGRADE, 0, 4, RANGELOCK_WRITE, 2000, 3000);
+		if (dropped == 3000)
+			is_right();
+		else
+			IS_WRONG("exclusion:", "thread 0: upgrade [0, 4)");
+	}
+}
+END_TEST
+
+START_TEST(a_request_is_not_in_its_own_way)
+{
+	for (unsigned slot = 0; slot < 2; slot++) {
+		hold(0, R, 0, 4, 0, 10, 5000, 5010)->slot = (uint8_t)slot;
+		call(0, 0, CALL_TRYUPGRADE, 0, 4, 100, 200, EBUSY);
+		if (slot)
+			is_right();
+		else
+			IS_WRONG("false conflict:", "thread 0: tryupgrade");
+	}
+}
+END_TEST
+
+START_TEST(a_deadlock_takes_two_upgrades)
+{
+	/* The other one waits until the first has failed, or not. */
+	for (int64_t returned = 2000; returned >= 1999; returned--) {
+		call(0, 0, CALL_UPGRADE, 0, 4, 1000, returned, ECANCELED);
+		cancel(0, 0, 1500, 1600);
+		call(1, 0, CALL_UPGRADE, 3, 5, 2000, 2010, EDEADLK);
+		if (returned == 2000)
+			is_right();
+		else
+			IS_WRONG("false conflict:", "EDEADLK");
+	}
+	hold(0, W, 0, 4, 1000, 1010, 3000, 3010);
+	call(1, 0, CALL_UPGRADE, 3, 5, 2000, 2010, EDEADLK);
+	IS_WRONG("false conflict:", "EDEADLK");
+}
+END_TEST
+
+START_TEST(those_who_go_ahead_do_not_overtake)
+{
+	overtake(301, 3999, 4000, 0);
+	h.logs[2].lives[0].ahead = true;
+	is_right();
+	show_both(7, 8, 4000, 3500);
+	h.logs[2].lives[0].ahead = true;
+	is_right();
+	show_both(7, 8, 4000, 3500);
+	h.logs[1].lives[0].ahead = true;
+	IS_WRONG("fifo:");
+	/* And they are in the way of those who came before. */
+	for (unsigned ahead = 0; ahead < 2; ahead++) {
+		try_beside(CALL_TIMEDWRLOCK, ETIMEDOUT, 1000, 3010, 3000, 2501, 5000);
+		see(1, 1, 1500, 2500, 2);
+		h.logs[0].lives[0].ahead = ahead;
+		if (ahead)
+			is_right();
+		else
+			IS_WRONG("false conflict:");
+	}
+}
+END_TEST
+
+START_TEST(what_may_have_been_claimed_excuses)
+{
+	for (unsigned start = 4; start <= 5; start++) {
+		struct life *l = hold(0, W, 8, 9, 1000, 1001, 3000, 3001);
+		l->may_start = (uint8_t)start;
+		call(1, 0, CALL_TRYRDLOCK, 3, 5, 2000, 2010, EBUSY);
+		if (start == 4)
+			is_right();
+		else
+			IS_WRONG("false conflict:");
+	}
+	/* It excludes nobody. */
+	hold(0, W, 8, 9, 1000, 1001, 3000, 3001)->may_start = 0;
+	hold(1, W, 0, 8, 1000, 1001, 3000, 3001);
+	is_right();
+}
+END_TEST
+
+/* Thread 0 reserves at 1000..1010; it surely stands until `dropped`, and ends at `gone`. */
+static struct life *reserve(int64_t dropped, int64_t gone, bool revoked)
+{
+	struct life *r = hold(0, CALL_RESERVE, 0, 4, 1000, 1010, dropped, gone);
+
+	r->mode = r->may_mode = RANGELOCK_READ;
+	r->revoked = revoked;
+	return r;
+}
+
+START_TEST(a_reservation_that_stands_has_seen_no_write)
+{
+	reserve(3000, 3010, false);
+	hold(1, R, 0, 4, 1500, 1600, 1700, 1800);
+	hold(1, W, 4, 8, 1900, 1910, 1920, 1930);
+	hold(1, W, 3, 8, 2000, 3000, 3500, 3600); /* granted in the call that ends it */
+	is_right();
+	reserve(3000, 3010, false);
+	hold(1, W, 3, 8, 2000, 2999, 2999, 3600);
+	IS_WRONG("exclusion:", "thread 0: reserve [0, 4)", "thread 1: wrlock [3, 8)");
+	for (unsigned both = 0; both < 2; both++) { /* two of them */
+		struct life *r;
+
+		reserve(3000, 3010, false)->end = 1;
+		r = hold(1, CALL_RESERVE, 1 - both, 4, 1500, 1600, 1700, 1800);
+		r->mode = r->may_mode = RANGELOCK_READ;
+		if (!both)
+			is_right();
+		else
+			IS_WRONG("exclusion:", "thread 1: reserve");
+	}
+	/* Revoked before its call returned; but not by one who held before that began. */
+	for (int64_t returned = 1001; returned >= 1000; returned--) {
+		hold(1, W, 0, 4, 900, returned, 2000, 2010);
+		reserve(1010, 3010, true);
+		if (returned == 1001)
+			is_right();
+		else
+			IS_WRONG("exclusion:", "thread 0: reserve");
+	}
+}
+END_TEST
+
+START_TEST(a_reservation_is_revoked_by_a_write_or_a_cancel)
+{
+	for (int64_t called = 3010; called <= 3011; called++) {
+		reserve(1010, 3010, true);
+		hold(1, W, 3, 8, called, called + 1, called + 2, called + 3);
+		if (called == 3010)
+			is_right();
+		else
+			IS_WRONG("revocation:", "thread 0: reserve [0, 4)");
+	}
+	for (int64_t returned = 1000; returned >= 999; returned--) {
+		hold(1, W, 3, 8, 100, returned, returned, 1001);
+		reserve(1010, 3010, true);
+		if (returned == 1000)
+			is_right();
+		else
+			IS_WRONG("revocation:");
+	}
+	reserve(1010, 3010, true);
+	hold(1, R, 3, 8, 2000, 2001, 2002, 2003);
+	call(2, 0, CALL_TIMEDWRLOCK, 3, 8, 2000, 2001, ECANCELED);
+	cancel(2, 0, 2000, 2000);
+	IS_WRONG("revocation:");
+	reserve(1010, 3010, true);
+	call(0, 0, CALL_COMMIT, 0, 4, 3000, 3010, ECANCELED);
+	cancel(0, 0, 3005, 3006);
+	is_right();
+}
+END_TEST
+
+START_TEST(reservations_are_in_the_way_of_reservations_alone)
+{
+	for (int other = 0; other < 2; other++) {
+		reserve(5000, 5010, false);
+		call(1, 0, other ? CALL_TRYWRLOCK : CALL_RESERVE, 3, 5, 2000, 2010, EBUSY);
+		if (other)
+			IS_WRONG("false conflict:", "thread 1: trywrlock");
+		else
+			is_right();
+	}
+	hold(0, R, 0, 4, 1000, 1010, 5000, 5010);
+	struct life *r = call(1, 0, CALL_RESERVE, 3, 5, 2000, 2010, EBUSY);
+	r->mode = r->may_mode = RANGELOCK_READ;
+	IS_WRONG("false conflict:", "thread 1: reserve");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("history");
@@ -504,6 +703,14 @@ int main(void)
 	tcase_add_test(tc, lives_are_judged_in_order);
 	tcase_add_test(tc, each_cancel_ends_one_call);
 	tcase_add_test(tc, cancels_and_cancelled_calls_are_as_many);
+	tcase_add_test(tc, what_is_changed_is_held_as_it_is_now);
+	tcase_add_test(tc, a_request_is_not_in_its_own_way);
+	tcase_add_test(tc, a_deadlock_takes_two_upgrades);
+	tcase_add_test(tc, those_who_go_ahead_do_not_overtake);
+	tcase_add_test(tc, what_may_have_been_claimed_excuses);
+	tcase_add_test(tc, a_reservation_that_stands_has_seen_no_write);
+	tcase_add_test(tc, a_reservation_is_revoked_by_a_write_or_a_cancel);
+	tcase_add_test(tc, reservations_are_in_the_way_of_reservations_alone);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

@@ -6,8 +6,12 @@
 #include <string.h>
 
 const char *const call_names[N_CALLS] = {
-	"rdlock", "wrlock", "tryrdlock", "trywrlock", "timedrdlock", "timedwrlock",
-	"unlock", "cancel", "walk",	 "is_locked", "init",	     "destroy",
+	"rdlock",  "wrlock",	   "tryrdlock",	    "trywrlock",  "timedrdlock", "timedwrlock",
+	"unlock",  "cancel",	   "downgrade",	    "tryupgrade", "upgrade",	 "reduce",
+	"split",   "tryextend",	   "rdlock_nested", "lockv",	  "unlockv",	 "submit",
+	"reserve", "reserve_gap",  "commit",	    "unreserve",  "is_reserved", "enter",
+	"leave",   "wait_entered", "lock_chosen",   "walk",	  "is_locked",	 "init",
+	"destroy",
 };
 
 /* ---- Memory ---- */
@@ -26,12 +30,14 @@ static void *touched(size_t n, size_t size)
 bool history_init(struct history *h, unsigned n, bool fifo)
 {
 	uint32_t room = (1u << 18) / (n + 1) < 4096 ? 4096 : (1u << 18) / (n + 1);
-	size_t total = (size_t)room * (n + 1);
+	size_t total = (size_t)room * (n + 1) + (size_t)room / 8 * n;
 	bool ok = true;
 
-	*h = (struct history){ .fifo = fifo, .n_logs = n + 1 };
-	for (unsigned i = 0; i <= n; i++) {
-		h->logs[i] = (struct log){ touched(room, sizeof(struct life)), 0, room };
+	*h = (struct history){ .fifo = fifo, .n_workers = n, .n_logs = 2 * n + 1 };
+	for (unsigned i = 0; i < h->n_logs; i++) {
+		uint32_t size = i <= n ? room : room / 8;
+
+		h->logs[i] = (struct log){ touched(size, sizeof(struct life)), 0, size };
 		ok = ok && h->logs[i].lives;
 	}
 	h->cancels =
@@ -89,7 +95,7 @@ static void sift_down(struct head *heap, unsigned n, unsigned i)
 /* Each log is in either order already. */
 size_t history_sort(struct history *h, bool by_return, struct life **order)
 {
-	struct head heap[MAX_THREADS + 1];
+	struct head heap[2 * MAX_THREADS + 1];
 	unsigned heads = 0;
 	size_t n = 0;
 
@@ -120,7 +126,7 @@ size_t history_attribute(struct history *h)
 	size_t n = 0;
 
 	for (struct event *e = h->sightings.all; e < h->sightings.all + h->sightings.n; e++) {
-		struct log *log = &h->logs[e->who];
+		struct log *log = log_of(h, e->who, e->slot);
 		uint32_t low = 0, high = log->n;
 
 		while (low < high) { /* the first that returned after the walk */
@@ -131,9 +137,13 @@ size_t history_attribute(struct history *h)
 			else
 				high = middle;
 		}
+		/* One call may be that of several requests. */
+		while (low < log->n && log->lives[low].called <= e->began &&
+		       log->lives[low].slot != e->slot)
+			low++;
 		struct life *life = &log->lives[low];
 		e->life = NULL;
-		if (low == log->n || life->called > e->began || life->slot != e->slot)
+		if (low == log->n || life->called > e->began || life->moved)
 			continue;
 		e->life = life;
 		if (life->seen == INT64_MAX) {

@@ -20,6 +20,19 @@
  * to the call of its unlock, and may be in the lock from the call of its lock
  * call to the return of its unlock.  A request that a walk has shown arrived
  * before all whose lock calls began after that walk had ended.
+ *
+ * Changes.  A request that is changed while it is held has a life for each state:
+ * the old one ends in the call with which the new one begins.  What it gives up
+ * is not sure from when the call begins, what it gains not before it returns.
+ *
+ * Sure and possible.  start, end and mode are what a life surely holds; may_* are
+ * all that it may have claimed, which is more where a range was chosen anew, and
+ * where a member of a vector waited for another.  The one is judged by, the other
+ * excuses.
+ *
+ * Reservations.  A reservation that was committed or given up stood all the time.
+ * It has a life of mode read, in the way of nobody but other reservations; of
+ * whom it excludes, and who ends it, it knows writes and reservations alone.
  */
 #ifndef STRESS_HISTORY_H
 #define STRESS_HISTORY_H
@@ -40,6 +53,25 @@ enum call {
 	CALL_TIMEDWRLOCK,
 	CALL_UNLOCK,
 	CALL_CANCEL,
+	CALL_DOWNGRADE,
+	CALL_TRYUPGRADE,
+	CALL_UPGRADE,
+	CALL_REDUCE,
+	CALL_SPLIT,
+	CALL_TRYEXTEND,
+	CALL_RDLOCK_NESTED,
+	CALL_LOCKV,
+	CALL_UNLOCKV,
+	CALL_SUBMIT,
+	CALL_RESERVE,
+	CALL_RESERVE_GAP,
+	CALL_COMMIT,
+	CALL_UNRESERVE,
+	CALL_IS_RESERVED,
+	CALL_ENTER,
+	CALL_LEAVE,
+	CALL_WAIT_ENTERED,
+	CALL_LOCK_CHOSEN,
 	CALL_WALK,
 	CALL_IS_LOCKED,
 	CALL_INIT,
@@ -58,8 +90,12 @@ struct life {
 	uint32_t bypass;
 	uint16_t who, unlocked_by; /* threads */
 	uint8_t slot;		   /* which of its thread's requests */
-	uint8_t call, start, end, mode;
-	uint8_t result; /* 0 or an errno value */
+	uint8_t call, result;	   /* result: 0 or an errno value */
+	uint8_t start, end, may_start, may_end;
+	uint8_t mode : 1, may_mode : 1;
+	uint8_t ahead : 1;   /* it goes before others that wait: a change, a nested read */
+	uint8_t moved : 1;   /* it may have arrived more than once */
+	uint8_t revoked : 1; /* a reservation: found revoked when it was to end, at `gone` */
 };
 _Static_assert(sizeof(struct life) == 64 && UNITS <= UINT8_MAX, "a cache line");
 
@@ -85,9 +121,10 @@ struct events {
 };
 
 struct history {
-	bool fifo;	 /* judge by strict FIFO, not by bounded bypass */
-	unsigned n_logs; /* the last is the helper's */
-	struct log logs[MAX_THREADS + 1];
+	bool fifo; /* judge by strict FIFO, not by bounded bypass */
+	unsigned n_workers, n_logs;
+	/* Of the workers; of the helper; of the workers' requests for submit. */
+	struct log logs[2 * MAX_THREADS + 1];
 	struct events cancels, sightings;
 	struct life **by_call, **by_return, **sighted, **scratch; /* the judge's */
 };
@@ -99,7 +136,8 @@ struct verdict {
 };
 
 /* For n threads and a helper.  Memory: 88 bytes for each of 2^18 lives, or of
- * 4096 per thread if those are more, and 3 MB for events: 26 to 96 MB in all. */
+ * 4096 per thread if those are more, an eighth more, and 3 MB for events: 30 to
+ * 110 MB in all. */
 bool history_init(struct history *, unsigned n, bool fifo);
 void history_clear(struct history *);
 void history_free(struct history *);
@@ -126,9 +164,16 @@ static inline int64_t stamp(void)
 	return now;
 }
 
+/* Submitted requests are granted at any time, and have a log of their own to be in order. */
+static inline struct log *log_of(struct history *h, unsigned who, unsigned slot)
+{
+	return &h->logs[slot == SUBMIT_SLOT ? h->n_workers + 1 + who : who];
+}
+
+/* No room for what one step may put down? */
 static inline bool log_is_full(const struct log *log)
 {
-	return log->n == log->room;
+	return log->room - log->n < 4;
 }
 
 static inline struct life *log_life(struct log *log, unsigned who, unsigned slot, enum call call,
@@ -143,7 +188,10 @@ static inline struct life *log_life(struct log *log, unsigned who, unsigned slot
 			       .call = (uint8_t)call,
 			       .start = (uint8_t)span->start,
 			       .end = (uint8_t)span->end,
-			       .mode = (uint8_t)span->mode };
+			       .mode = span->mode == RANGELOCK_WRITE,
+			       .may_start = (uint8_t)span->start,
+			       .may_end = (uint8_t)span->end,
+			       .may_mode = span->mode == RANGELOCK_WRITE };
 	return life;
 }
 

@@ -43,6 +43,7 @@ static const char *answer(const struct life *l)
 	       : l->result == EBUSY	   ? "EBUSY"
 	       : l->result == ETIMEDOUT	   ? "ETIMEDOUT"
 	       : l->result == ECANCELED	   ? "ECANCELED"
+	       : l->result == EDEADLK	   ? "EDEADLK"
 					   : "an error";
 }
 
@@ -82,24 +83,88 @@ __attribute__((format(printf, 4, 5))) static void fault(struct judge *j, const s
 
 /* ---- Rules ---- */
 
+static bool is_reservation(const struct life *l)
+{
+	return l->call == CALL_RESERVE || l->call == CALL_RESERVE_GAP;
+}
+
+static bool is_same_request(const struct life *a, const struct life *b)
+{
+	return a->who == b->who && a->slot == b->slot;
+}
+
+/* Surely. */
 static bool conflict(const struct life *a, const struct life *b)
 {
 	return a->start < b->end && b->start < a->end &&
-	       (a->mode == RANGELOCK_WRITE || b->mode == RANGELOCK_WRITE);
+	       (a->mode == RANGELOCK_WRITE || b->mode == RANGELOCK_WRITE ||
+		(is_reservation(a) && is_reservation(b)));
+}
+
+static bool may_overlap(const struct life *a, const struct life *b)
+{
+	return a->may_start < b->may_end && b->may_start < a->may_end;
+}
+
+static bool may_conflict(const struct life *a, const struct life *b)
+{
+	return may_overlap(a, b) &&
+	       (a->may_mode == RANGELOCK_WRITE || b->may_mode == RANGELOCK_WRITE ||
+		(is_reservation(a) && is_reservation(b)));
+}
+
+/* Some hold what they claim for a while, and fail nevertheless. */
+static bool may_have_held(const struct life *l)
+{
+	return l->result == 0 || l->call == CALL_LOCKV || l->call == CALL_LOCK_CHOSEN;
 }
 
 /* Could l, at some time, have been in w's way? */
 static bool could_block(const struct history *h, const struct life *l, const struct life *w)
 {
-	if (!conflict(l, w) || l == w || l->result == EBUSY) /* a failed try is in nobody's way */
+	if (is_same_request(l, w) || l->result == EBUSY || l->result == EDEADLK)
+		return false; /* a failed try is in nobody's way */
+	if (is_reservation(l) && !is_reservation(w))
+		return false;
+	if (w->result == EDEADLK)
+		return l->call == CALL_UPGRADE && may_overlap(l, w) && l->returned >= w->called;
+	if (!may_conflict(l, w))
 		return false;
 	if (w->call == CALL_IS_LOCKED)
-		return l->result == 0;
+		return may_have_held(l);
 	if (!h->fifo)
 		return true;
 	/* Not if l arrived later; nor if l was granted after w, which it conflicts with. */
-	return l->called <= w->seen &&
-	       !(l->result == 0 && w->result == 0 && l->returned > w->returned);
+	return (l->ahead || l->called <= w->seen) &&
+	       !(l->result == 0 && w->result == 0 && l->returned > w->returned && !l->moved &&
+		 !w->moved && conflict(l, w));
+}
+
+/* Could a grant to l have revoked r? */
+static bool could_revoke(const struct life *l, const struct life *r)
+{
+	return !is_same_request(l, r) && l->may_mode == RANGELOCK_WRITE && may_overlap(l, r) &&
+	       may_have_held(l) && l->returned >= r->called;
+}
+
+/* Each reservation that is found revoked was so by a write that was granted, or by a cancel. */
+static void judge_revocation(struct judge *j, const struct life *r, struct life *const *alive,
+			     size_t n_alive, size_t next)
+{
+	struct life **lives = j->h->by_call;
+	const struct events *cancels = &j->h->cancels;
+
+	for (size_t k = 0; k < n_alive; k++)
+		if (could_revoke(alive[k], r))
+			return;
+	for (size_t k = next; k < j->n && lives[k]->called <= r->gone; k++)
+		if (could_revoke(lives[k], r))
+			return;
+	for (const struct event *c = cancels->all; c < cancels->all + cancels->n; c++)
+		if (c->who == r->who && c->slot == r->slot && c->began <= r->gone &&
+		    c->ended >= r->called)
+			return;
+	fault(j, r, NULL, "revocation: no write was granted, and nobody cancelled");
 }
 
 /* Exact failures: while a call decided to fail, somebody was in its way. */
@@ -111,7 +176,9 @@ static void judge_failures(struct judge *j, struct life **alive)
 	for (size_t i = 0; i < j->n; i++) {
 		struct life *f = lives[i];
 
-		if (f->result == EBUSY || f->result == ETIMEDOUT) {
+		if (f->revoked)
+			judge_revocation(j, f, alive, n_alive, i + 1);
+		if (f->result == EBUSY || f->result == ETIMEDOUT || f->result == EDEADLK) {
 			bool timed_out = f->result == ETIMEDOUT, excused = false;
 			int64_t from = f->called;
 			size_t kept = 0;
@@ -140,7 +207,7 @@ static void judge_failures(struct judge *j, struct life **alive)
 				      "false conflict: nothing was in the way from %.3f us",
 				      us(j, from));
 		}
-		if (f->result != EBUSY)
+		if (f->result != EBUSY && f->result != EDEADLK)
 			alive[n_alive++] = f;
 	}
 }
@@ -177,8 +244,9 @@ static void judge_pictures(struct judge *j)
 			const struct event *a = &s->all[in_order ? i : k];
 			const struct event *b = &s->all[in_order ? k : i];
 
-			if (a->life && b->life && conflict(a->life, b->life) && !a->life->result &&
-			    !b->life->result && b->life->returned < a->life->returned)
+			if (a->life && b->life && !b->life->ahead && conflict(a->life, b->life) &&
+			    !a->life->result && !b->life->result &&
+			    b->life->returned < a->life->returned)
 				fault(j, a->life, b->life,
 				      "fifo: the second (arrival %" PRIu64
 				      ") overtook the first (%" PRIu64 ")",
@@ -187,12 +255,14 @@ static void judge_pictures(struct judge *j)
 	}
 }
 
-static struct life *next_canceled(struct log *log, unsigned slot, uint32_t *at)
+/* The next that was cancelled, but for commits that ended before `began`: they were revoked. */
+static struct life *next_canceled(struct log *log, unsigned slot, int64_t began, uint32_t *at)
 {
 	while (*at < log->n) {
 		struct life *l = &log->lives[(*at)++];
 
-		if (l->slot == slot && l->result == ECANCELED)
+		if (l->slot == slot && l->result == ECANCELED &&
+		    !(l->call == CALL_COMMIT && l->returned < began))
 			return l;
 	}
 	return NULL;
@@ -206,7 +276,8 @@ static void judge_cancels(struct judge *j)
 	struct life *l;
 
 	for (struct event *c = cancels->all; c < cancels->all + cancels->n; c++) {
-		l = next_canceled(&j->h->logs[c->who], c->slot, &at[c->who][c->slot]);
+		l = next_canceled(log_of(j->h, c->who, c->slot), c->slot, c->began,
+				  &at[c->who][c->slot]);
 		if (!l || l->returned < c->began || c->ended < l->called)
 			fault(j, l, NULL,
 			      "cancel: answered 0 from %.3f to %.3f us for request %u of "
@@ -214,9 +285,11 @@ static void judge_cancels(struct judge *j)
 			      us(j, c->began), us(j, c->ended), c->slot, c->who,
 			      l ? "this" : "missing");
 	}
-	for (unsigned who = 0; who + 1 < j->h->n_logs; who++)
-		for (unsigned slot = 0; slot < PER_THREAD; slot++)
-			if ((l = next_canceled(&j->h->logs[who], slot, &at[who][slot])))
+	/* Of a vector only the first request counts. */
+	for (unsigned who = 0; who < j->h->n_workers; who++)
+		for (unsigned slot = 0; slot <= VECTOR_SLOT; slot++)
+			if ((l = next_canceled(log_of(j->h, who, slot), slot, INT64_MAX,
+					       &at[who][slot])))
 				fault(j, l, NULL, "cancel: ECANCELED, and nobody cancelled");
 }
 
@@ -225,6 +298,13 @@ struct crowd {
 	struct life **lives;
 	size_t n;
 };
+
+/* A reservation may have been made, and revoked by h, before the call returned; unless h was
+ * granted before the call. */
+static bool perhaps_revoked(const struct life *g, const struct life *h)
+{
+	return is_reservation(g) && g->dropped == g->returned && h->returned > g->called;
+}
 
 /* g was granted: surely held with it is nobody whom it conflicts with. */
 static void judge_exclusion(struct judge *j, struct crowd *held, struct life *g)
@@ -237,7 +317,7 @@ static void judge_exclusion(struct judge *j, struct crowd *held, struct life *g)
 		if (h->dropped <= g->returned)
 			continue;
 		held->lives[kept++] = h;
-		if (conflict(h, g) && g->dropped > h->returned)
+		if (conflict(h, g) && g->dropped > h->returned && !perhaps_revoked(g, h))
 			fault(j, h, g, "exclusion: both were held at %.3f us", us(j, g->returned));
 	}
 	held->n = kept;
@@ -250,6 +330,8 @@ static void judge_bypass(struct judge *j, struct crowd *waiting, struct life *g)
 {
 	size_t kept = 0;
 
+	if (g->ahead)
+		return;
 	for (size_t i = 0; i < waiting->n; i++) {
 		struct life *w = waiting->lives[i];
 

@@ -71,14 +71,20 @@ static void leave_at_once(int signal)
 
 static int print_info(const struct rangelock_info *info, void *arg)
 {
-	(void)arg;
+	const struct run *run = arg;
 	fprintf(stderr, "  %s %s [%" PRIu64 ", %" PRIu64 ")",
-		info->state == RANGELOCK_HELD ? "held   " : "waiting",
+		info->state == RANGELOCK_HELD	    ? "held   "
+		: info->state == RANGELOCK_RESERVED ? "reserved"
+						    : "waiting",
 		info->mode == RANGELOCK_WRITE ? "write" : "read ", info->start, info->end);
 	if (info->arrival)
 		fprintf(stderr, " arrival %" PRIu64, info->arrival);
 	if (info->blockers)
 		fprintf(stderr, " behind %" PRIu64, info->blockers);
+	for (const struct worker *w = run->workers; w < run->workers + run->n_workers; w++)
+		if (info->req >= w->reqs && info->req < w->reqs + PER_THREAD)
+			fprintf(stderr, ", request %d of thread %u", (int)(info->req - w->reqs),
+				w->index);
 	fputc('\n', stderr);
 	return 0;
 }
@@ -107,7 +113,7 @@ static void add_up(const struct run *run, struct outcome *outcome)
 	if (run->verdict.max_bypass > outcome->max_bypass)
 		outcome->max_bypass = run->verdict.max_bypass;
 	for (int c = 0; c < N_CALLS; c++) {
-		uint64_t n = run->calls[c];
+		uint64_t n = run->calls[c] + atomic_load(&run->in_callbacks[c]);
 
 		for (unsigned i = 0; i < run->n_workers; i++)
 			n += run->workers[i].calls[c];
@@ -135,7 +141,7 @@ static _Noreturn void fail(struct run *run, struct options *opt, struct outcome 
 	fflush(NULL);
 	signal(SIGALRM, leave_at_once);
 	alarm(5); /* the look itself may hang */
-	run->subject->walk(&run->lock, print_info, NULL);
+	run->subject->walk(&run->lock, print_info, run);
 	_exit(EXIT_FAILURE);
 }
 
@@ -231,6 +237,8 @@ static void drain(struct run *run)
 		violation(o, "cancel: not one of %" PRIu64 " calls found anybody waiting",
 			  run->calls[CALL_CANCEL]);
 
+	check_sums(run);
+
 	int error = run->subject->destroy(&run->lock);
 	run->calls[CALL_DESTROY]++;
 	if (error)
@@ -272,6 +280,9 @@ static void start_workers(struct run *run, const struct options *opt)
 		w->run = run;
 		w->index = i;
 		w->rng = rng_make(opt->seed, i + 1);
+		w->submit_rng = rng_make(opt->seed, MAX_THREADS + 1 + i);
+		for (unsigned k = 0; k < PER_THREAD; k++)
+			w->tickets[k].worker = w;
 		int error = pthread_create(&w->thread, NULL, worker_main, w);
 		if (error)
 			bad_option("--threads", "cannot start thread %u: %s", i, strerror(error));
@@ -286,6 +297,7 @@ static void stress(const struct subject *subject, struct options *opt, struct ou
 	if (!run)
 		bad_option("--engine", "out of memory");
 	run->subject = subject;
+	run->caps = subject == &busted ? 0 : rangelock_engine_caps(subject->engine);
 	make_lock(run);
 	start_workers(run, opt);
 	struct watchdog dog = { .run = run, .opt = opt, .outcome = outcome };

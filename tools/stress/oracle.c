@@ -45,7 +45,27 @@ void oracle_hold(struct oracle *o, const struct span *span, unsigned who)
 			    "%s",
 			    who, mode_name(span->mode), span->start, span->end, u,
 			    old == WRITER ? "a writer" : "readers");
+		if (span->mode == RANGELOCK_WRITE)
+			atomic_fetch_add_explicit(&o->units[u].writes, 1, memory_order_relaxed);
 	}
+}
+
+uint64_t oracle_sum(struct oracle *o, const struct span *span)
+{
+	uint64_t sum = 0;
+
+	for (unsigned u = span->start; u < span->end; u++)
+		sum += o->units[u].first;
+	return sum;
+}
+
+uint32_t oracle_writes(struct oracle *o, const struct span *span)
+{
+	uint32_t sum = 0;
+
+	for (unsigned u = span->start; u < span->end; u++)
+		sum += atomic_load_explicit(&o->units[u].writes, memory_order_relaxed);
+	return sum;
 }
 
 void oracle_use(struct oracle *o, const struct span *span, unsigned who)
@@ -94,10 +114,15 @@ static int collect(const struct rangelock_info *info, void *arg)
 	return p->n == MAX_REQUESTS; /* there cannot be more */
 }
 
-static bool infos_conflict(const struct rangelock_info *a, const struct rangelock_info *b)
+static bool overlap(const struct rangelock_info *a, const struct rangelock_info *b)
 {
-	return a->start < b->end && b->start < a->end &&
-	       (a->mode == RANGELOCK_WRITE || b->mode == RANGELOCK_WRITE);
+	return a->start < b->end && b->start < a->end;
+}
+
+/* Shown is the read that it holds meanwhile. */
+static bool is_upgrading(const struct rangelock_info *a)
+{
+	return a->state == RANGELOCK_HELD && a->blockers;
 }
 
 void take_picture(struct oracle *o, const struct subject *s, struct rangelock *lock,
@@ -109,34 +134,102 @@ void take_picture(struct oracle *o, const struct subject *s, struct rangelock *l
 		violation(o, "walk answered %d", error);
 }
 
+/*
+ * Who blocks a, as far as that can be told: a read that waits may be nested, and
+ * so go before all that wait; an upgrade goes before all others.
+ */
+static void count_blockers(const struct picture *p, const struct rangelock_info *a,
+			   uint64_t *ret_surely, uint64_t *ret_perhaps)
+{
+	bool writes = a->mode == RANGELOCK_WRITE || is_upgrading(a);
+
+	*ret_surely = *ret_perhaps = 0;
+	for (const struct rangelock_info *b = p->all; b < p->all + p->n; b++) {
+		bool b_writes = b->mode == RANGELOCK_WRITE || is_upgrading(b);
+		bool b_held = b->state == RANGELOCK_HELD && !is_upgrading(b);
+		bool b_read_waits = b->state == RANGELOCK_WAITING && b->mode == RANGELOCK_READ;
+
+		if (a == b || b->state == RANGELOCK_RESERVED || !overlap(a, b) ||
+		    !(writes || b_writes))
+			continue;
+		if (b_held)
+			++*ret_surely;
+		else if (is_upgrading(a)) /* a nested read, or one behind it */
+			*ret_perhaps += b_read_waits;
+		else if (!writes)
+			*ret_perhaps += is_upgrading(b) || b->arrival < a->arrival;
+		else if (is_upgrading(b) || b->arrival < a->arrival)
+			++*ret_surely;
+		else
+			*ret_perhaps += b_read_waits;
+	}
+}
+
+static void judge_blockers(struct oracle *o, const struct picture *p,
+			   const struct rangelock_info *a)
+{
+	uint64_t surely, perhaps;
+
+	if (a->state == RANGELOCK_HELD && !a->blockers)
+		return;
+	count_blockers(p, a, &surely, &perhaps);
+	bool right = a->blockers >= surely && a->blockers <= surely + perhaps;
+	if (a->mode == RANGELOCK_READ && a->state == RANGELOCK_WAITING) /* nested, or not */
+		right = a->blockers == surely || a->blockers == surely + perhaps;
+	if (!right || !a->blockers || (is_upgrading(a) && a->mode == RANGELOCK_WRITE))
+		violation(o,
+			  "fifo: %s [%" PRIu64 ", %" PRIu64 ") is %s, counts %" PRIu64
+			  " blockers, and has %" PRIu64 " to %" PRIu64,
+			  mode_name(a->mode), a->start, a->end,
+			  a->state == RANGELOCK_HELD ? "held" : "waiting", a->blockers, surely,
+			  surely + perhaps);
+}
+
+/* Held, and not as a member of a vector of which another member waits: that is granted as a
+ * whole, and revokes no reservation before. */
+static bool is_granted(const struct picture *p, const struct rangelock_info *a)
+{
+	for (const struct rangelock_info *b = p->all; b < p->all + p->n; b++)
+		if (b->state == RANGELOCK_WAITING && b->arrival == a->arrival)
+			return false;
+	return a->state == RANGELOCK_HELD;
+}
+
+/* May they be there together? */
+static bool are_compatible(const struct picture *p, const struct rangelock_info *a,
+			   const struct rangelock_info *b)
+{
+	bool reserved = a->state == RANGELOCK_RESERVED, b_reserved = b->state == RANGELOCK_RESERVED;
+
+	if (a->state == RANGELOCK_WAITING || b->state == RANGELOCK_WAITING || !overlap(a, b))
+		return true;
+	if (reserved || b_reserved)
+		return reserved != b_reserved && ((reserved ? b : a)->mode == RANGELOCK_READ ||
+						  !is_granted(p, reserved ? b : a));
+	return a->mode == RANGELOCK_READ && b->mode == RANGELOCK_READ;
+}
+
+static const char *state_name(enum rangelock_state state)
+{
+	return state == RANGELOCK_RESERVED ? "reserved" : "held";
+}
+
 void judge_picture(struct oracle *o, const struct subject *s, const struct picture *p)
 {
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct rangelock_info *a = &p->all[i];
-		uint64_t blockers = 0;
 
 		if (s->fifo && i > 0 && a->start < a[-1].start)
 			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)",
 				  a->start, a[-1].start);
-		for (unsigned j = 0; j < p->n; j++) {
-			const struct rangelock_info *b = &p->all[j];
-
-			if (i == j || !infos_conflict(a, b))
-				continue;
-			blockers += b->arrival < a->arrival;
-			if (a->state == RANGELOCK_HELD && b->state == RANGELOCK_HELD)
+		for (const struct rangelock_info *b = p->all; b < a; b++)
+			if (!are_compatible(p, a, b))
 				violation(o,
-					  "walk: [%" PRIu64 ", %" PRIu64 ") and [%" PRIu64
-					  ", %" PRIu64 ") are held together and conflict",
-					  a->start, a->end, b->start, b->end);
-		}
-		if (s->fifo &&
-		    (blockers != a->blockers || (blockers == 0) != (a->state == RANGELOCK_HELD)))
-			violation(o,
-				  "fifo: %s [%" PRIu64 ", %" PRIu64 ") is %s, counts %" PRIu64
-				  " blockers, and has %" PRIu64,
-				  mode_name(a->mode), a->start, a->end,
-				  a->state == RANGELOCK_HELD ? "held" : "waiting", a->blockers,
-				  blockers);
+					  "walk: [%" PRIu64 ", %" PRIu64 ") is %s and [%" PRIu64
+					  ", %" PRIu64 ") is %s, and they conflict",
+					  a->start, a->end, state_name(a->state), b->start, b->end,
+					  state_name(b->state));
+		if (s->fifo && a->state != RANGELOCK_RESERVED)
+			judge_blockers(o, p, a);
 	}
 }

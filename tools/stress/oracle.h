@@ -9,7 +9,8 @@
  *   ThreadSanitizer, which watches the plain words.
  *
  *   Pictures.  What rangelock_walk() shows at one moment must be free of
- *   conflicts, and under strict FIFO every count of blockers must add up.
+ *   conflicts, and under strict FIFO every count of blockers must add up, as far
+ *   as a walk tells who is a nested read, or is being upgraded.
  */
 #ifndef STRESS_ORACLE_H
 #define STRESS_ORACLE_H
@@ -22,12 +23,18 @@
 enum {
 	UNITS = 64,
 	MAX_THREADS = 256,
-	PER_THREAD = 3, /* requests that one thread may hold */
+	PLAIN = 3, /* requests that one thread may hold, by number; and further ones: */
+	SUBMIT_SLOT = PLAIN,
+	RESERVE_SLOT,
+	VECTOR_SLOT,
+	VECTOR = 2,
+	PER_THREAD = VECTOR_SLOT + VECTOR,
 	MAX_REQUESTS = MAX_THREADS * PER_THREAD
 };
 
 struct owners {
 	_Atomic int32_t holders;	 /* readers, or WRITER */
+	_Atomic uint32_t writes;	 /* how often a writer came */
 	volatile uint64_t first, second; /* plain: guarded by the lock under test */
 };
 
@@ -52,6 +59,12 @@ __attribute__((format(printf, 2, 3))) void violation(struct oracle *o, const cha
 void oracle_hold(struct oracle *o, const struct span *span, unsigned who);
 void oracle_use(struct oracle *o, const struct span *span, unsigned who);
 void oracle_drop(struct oracle *o, const struct span *span, unsigned who);
+
+/* What the holder of a range sees in it; it stays until a writer has been there. */
+uint64_t oracle_sum(struct oracle *o, const struct span *span);
+
+/* How many writers have come to a range that need not be held. */
+uint32_t oracle_writes(struct oracle *o, const struct span *span);
 
 /* All that rangelock_walk() shows at one moment. */
 struct picture {

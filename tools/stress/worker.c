@@ -11,7 +11,12 @@
 #include "common/clock.h"
 #include "stress/stress.h"
 
-static struct span random_span(struct rng *rng)
+struct rangelock_req *req_of(const struct ticket *t)
+{
+	return &t->worker->reqs[t - t->worker->tickets];
+}
+
+struct span random_span(struct rng *rng)
 {
 	uint64_t kind = rng_below(rng, 16);
 	unsigned start, length;
@@ -32,49 +37,83 @@ static struct span random_span(struct rng *rng)
 			      rng_below(rng, 2) ? RANGELOCK_WRITE : RANGELOCK_READ };
 }
 
-/* The last unit sometimes stands for all that is above. */
-static uint64_t end_of(struct rng *rng, const struct span *span)
+uint64_t end_of(struct rng *rng, const struct span *span)
 {
 	return span->end == UNITS && rng_below(rng, 2) ? RANGELOCK_MAX : span->end;
 }
 
-/* A call, between its stamps. */
-static int call_lock(struct worker *w, struct ticket *t, enum call call)
+struct timespec deadline_of(struct rng *rng, struct life *life)
 {
-	const struct subject *s = w->run->subject;
-	struct rangelock *lock = &w->run->lock;
-	struct life *life = t->life;
-	uint64_t start = t->span.start, end = end_of(&w->rng, &t->span);
-	int64_t patience = (int64_t)rng_below(&w->rng, 200000);
-	struct timespec abstime;
-	int error;
+	life->deadline = life->called + (int64_t)rng_below(rng, 200000);
+	return (struct timespec){ .tv_sec = (time_t)(life->deadline / NS_PER_S),
+				  .tv_nsec = life->deadline % NS_PER_S };
+}
+
+struct life *begin_life(struct ticket *t, enum call call, const struct span *span)
+{
+	struct worker *w = t->worker;
+	unsigned slot = (unsigned)(t - w->tickets);
+	struct life *life =
+	    log_life(log_of(&w->run->history, w->index, slot), w->index, slot, call, span);
 
 	life->called = stamp();
-	life->deadline = life->called + patience;
-	abstime.tv_sec = (time_t)(life->deadline / NS_PER_S);
-	abstime.tv_nsec = life->deadline % NS_PER_S;
-	switch (call) {
-	case CALL_RDLOCK:
-		error = s->rdlock(lock, &t->req, start, end);
-		break;
-	case CALL_WRLOCK:
-		error = s->wrlock(lock, &t->req, start, end);
-		break;
-	case CALL_TRYRDLOCK:
-		error = s->tryrdlock(lock, &t->req, start, end);
-		break;
-	case CALL_TRYWRLOCK:
-		error = s->trywrlock(lock, &t->req, start, end);
-		break;
-	case CALL_TIMEDRDLOCK:
-		error = s->timedrdlock(lock, &t->req, start, end, &abstime);
-		break;
-	default:
-		error = s->timedwrlock(lock, &t->req, start, end, &abstime);
-	}
+	return life;
+}
+
+void end_life(struct life *life, int error)
+{
 	life->returned = life->gone = stamp();
 	life->result = (uint8_t)error;
-	return error;
+}
+
+void wrong_answer(const struct ticket *t, enum call call, const struct span *span, int error)
+{
+	violation(&t->worker->run->oracle, "thread %u: %s [%u, %u) answered errno %d",
+		  t->worker->index, call_names[call], span->start, span->end, error);
+}
+
+void hold_ticket(struct ticket *t, struct life *life)
+{
+	struct oracle *o = &t->worker->run->oracle;
+
+	t->life = life;
+	oracle_hold(o, &t->span, t->worker->index);
+	oracle_use(o, &t->span, t->worker->index);
+}
+
+/* A call, between its stamps. */
+static struct life *call_lock(struct ticket *t, enum call call)
+{
+	struct rng *rng = &t->worker->rng;
+	const struct subject *s = t->worker->run->subject;
+	struct rangelock *lock = &t->worker->run->lock;
+	struct rangelock_req *req = req_of(t);
+	uint64_t start = t->span.start, end = t->end = end_of(rng, &t->span);
+	struct life *life = begin_life(t, call, &t->span);
+	struct timespec abstime = deadline_of(rng, life);
+	int error;
+
+	switch (call) {
+	case CALL_RDLOCK:
+		error = s->rdlock(lock, req, start, end);
+		break;
+	case CALL_WRLOCK:
+		error = s->wrlock(lock, req, start, end);
+		break;
+	case CALL_TRYRDLOCK:
+		error = s->tryrdlock(lock, req, start, end);
+		break;
+	case CALL_TRYWRLOCK:
+		error = s->trywrlock(lock, req, start, end);
+		break;
+	case CALL_TIMEDRDLOCK:
+		error = s->timedrdlock(lock, req, start, end, &abstime);
+		break;
+	default:
+		error = s->timedwrlock(lock, req, start, end, &abstime);
+	}
+	end_life(life, error);
+	return life;
 }
 
 /* May this call answer so?  Whether it had to, the history tells. */
@@ -87,45 +126,45 @@ static bool is_answer(enum call call, int error)
 	       (error == ECANCELED && !tries);
 }
 
-static void lock_ticket(struct worker *w, struct ticket *t, bool may_wait)
+static void lock_ticket(struct ticket *t, bool may_wait)
 {
-	struct run *run = w->run;
-	struct log *log = &run->history.logs[w->index];
+	struct worker *w = t->worker;
 
-	if (log_is_full(log)) {
-		atomic_store(&run->pause, true);
-		return;
-	}
 	t->span = random_span(&w->rng);
 	unsigned kind = (unsigned)rng_below(&w->rng, may_wait ? 3 : 2);
 	enum call call = kind == 0 ? CALL_TRYRDLOCK : kind == 1 ? CALL_TIMEDRDLOCK : CALL_RDLOCK;
 	call += t->span.mode; /* the write form follows the read form */
 
-	t->life = log_life(log, w->index, (unsigned)(t - w->tickets), call, &t->span);
-	int error = call_lock(w, t, call);
+	struct life *life = call_lock(t, call);
 	w->calls[call]++;
-	if (!is_answer(call, error))
-		violation(&run->oracle, "thread %u: %s [%u, %u) answered errno %d", w->index,
-			  call_names[call], t->span.start, t->span.end, error);
-	if (error)
+	if (!is_answer(call, life->result))
+		wrong_answer(t, call, &t->span, life->result);
+	if (life->result)
 		return;
-	oracle_hold(&run->oracle, &t->span, w->index);
-	oracle_use(&run->oracle, &t->span, w->index);
+	hold_ticket(t, life);
 	atomic_store(&t->place, PLACE_HELD);
 }
 
-/* By its owner, or by the helper on his behalf. */
-static void unlock_ticket(struct run *run, struct ticket *t, unsigned who)
+void unlock_ticket(struct ticket *t, unsigned who)
 {
+	struct run *run = t->worker->run;
+
 	oracle_use(&run->oracle, &t->span, who);
 	oracle_drop(&run->oracle, &t->span, who);
 	t->life->unlocked_by = (uint16_t)who;
 	t->life->dropped = stamp();
-	int error = run->subject->unlock(&run->lock, &t->req);
+	int error = run->subject->unlock(&run->lock, req_of(t));
 	t->life->gone = stamp();
 	if (error)
 		violation(&run->oracle, "thread %u: unlock of [%u, %u) answered errno %d", who,
 			  t->span.start, t->span.end, error);
+}
+
+void give_back(struct ticket *t)
+{
+	unlock_ticket(t, t->worker->index);
+	t->worker->calls[CALL_UNLOCK]++;
+	atomic_store(&t->place, PLACE_IDLE);
 }
 
 struct sight {
@@ -138,10 +177,9 @@ static int look_for_own(const struct rangelock_info *info, void *arg)
 	struct sight *sight = arg;
 	const struct span *span = &sight->ticket->span;
 
-	sight->seen =
-	    info->req == &sight->ticket->req && info->state == RANGELOCK_HELD &&
-	    info->start == span->start && info->mode == span->mode &&
-	    (info->end == span->end || (span->end == UNITS && info->end == RANGELOCK_MAX));
+	sight->seen = info->req == req_of(sight->ticket) && info->state == RANGELOCK_HELD &&
+		      info->start == span->start && info->mode == span->mode &&
+		      info->end == sight->ticket->end;
 	return sight->seen ? -1 : 0;
 }
 
@@ -162,56 +200,132 @@ static void ask(struct worker *w, const struct ticket *t)
 			  w->index, span->start, span->end);
 }
 
-static void step(struct worker *w)
+/* Which request is next?  Mostly one of the plain ones, if others there are. */
+static struct ticket *choose_ticket(struct worker *w)
 {
-	bool holds = false;
-	struct ticket *t = &w->tickets[rng_below(&w->rng, PER_THREAD)];
+	static const unsigned caps[] = { [SUBMIT_SLOT] = RANGELOCK_CAP_SUBMIT,
+					 [RESERVE_SLOT] = RANGELOCK_CAP_RESERVE,
+					 [VECTOR_SLOT] = RANGELOCK_CAP_VECTOR,
+					 [VECTOR_SLOT + 1] = RANGELOCK_CAP_VECTOR };
+	uint64_t slot = rng_below(&w->rng, 4 * PLAIN + PER_THREAD - PLAIN);
 
-	for (int i = 0; i < PER_THREAD; i++)
-		holds |= atomic_load(&w->tickets[i].place) != PLACE_IDLE;
+	slot = slot < PER_THREAD ? slot : slot % PLAIN;
+	if (slot >= PLAIN && !(w->run->caps & caps[slot]))
+		slot = 0;
+	return &w->tickets[slot];
+}
 
-	switch (atomic_load(&t->place)) {
+static void go_on_with_held(struct ticket *t, bool alone)
+{
+	struct worker *w = t->worker;
+
+	/* To be caught, whoever breaks in needs time to do it. */
+	if (rng_one_in(&w->rng, 4))
+		sched_yield();
+	if (rng_one_in(&w->rng, 8))
+		ask(w, t);
+	if (rng_one_in(&w->rng, 4))
+		change_ticket(t, alone);
+	else if (rng_one_in(&w->rng, 16))
+		atomic_store(&t->place, PLACE_HANDED_ON);
+	else if (t >= &w->tickets[VECTOR_SLOT] && rng_one_in(&w->rng, 2))
+		unlock_vector(w);
+	else
+		give_back(t);
+}
+
+static void lock_somehow(struct ticket *t, bool holds, bool writes)
+{
+	struct worker *w = t->worker;
+	int slot = (int)(t - w->tickets);
+
+	if (slot == SUBMIT_SLOT)
+		submit_ticket(t);
+	else if (slot == RESERVE_SLOT)
+		reserve_ticket(t);
+	else if (slot >= VECTOR_SLOT)
+		lock_vector(w);
+	else if (rng_one_in(&w->rng, 8))
+		lock_otherwise(t, holds, writes);
+	else
+		lock_ticket(t, !holds);
+}
+
+/* The log of submitted requests may be looked at only by whom such a request belongs to. */
+static bool logs_have_room(struct ticket *t, bool in_hand)
+{
+	struct history *h = &t->worker->run->history;
+	unsigned who = t->worker->index;
+
+	if (!log_is_full(&h->logs[who]) &&
+	    !(in_hand && log_is_full(log_of(h, who, (unsigned)(t - t->worker->tickets)))))
+		return true;
+	atomic_store(&t->worker->run->pause, true);
+	return false;
+}
+
+static void step_ticket(struct ticket *t)
+{
+	struct worker *w = t->worker;
+	bool writes = false;
+	int others = 0, place;
+
+	for (struct ticket *u = w->tickets; u < w->tickets + PER_THREAD; u++) {
+		place = atomic_load(&u->place);
+		others += u != t && place != PLACE_IDLE && place != PLACE_RESERVED;
+		/* What is out of hand may be a write. */
+		writes |= u != t && place != PLACE_IDLE && place != PLACE_RESERVED &&
+			  (place != PLACE_HELD || u->span.mode == RANGELOCK_WRITE);
+	}
+	place = atomic_load(&t->place);
+	if (!logs_have_room(t, place == PLACE_IDLE || place == PLACE_HELD))
+		return;
+	switch (place) {
 	case PLACE_RETURNED:
 		atomic_store(&t->place, PLACE_IDLE);
 		break;
 	case PLACE_IDLE:
-		lock_ticket(w, t, !holds);
+		lock_somehow(t, others, writes);
 		break;
 	case PLACE_HELD:
-		/* To be caught, whoever breaks in needs time to do it. */
-		if (rng_one_in(&w->rng, 4))
-			sched_yield();
-		if (rng_one_in(&w->rng, 8))
-			ask(w, t);
-		if (rng_one_in(&w->rng, 16)) {
-			atomic_store(&t->place, PLACE_HANDED_ON);
-		} else {
-			unlock_ticket(w->run, t, w->index);
-			w->calls[CALL_UNLOCK]++;
-			atomic_store(&t->place, PLACE_IDLE);
-		}
+		go_on_with_held(t, !others);
 		break;
-	default: /* the helper has it */
+	case PLACE_RESERVED:
+		go_on_with_reservation(t, others);
+		break;
+	default: /* the helper has it, or the lock */
 		sched_yield();
 	}
+}
+
+static void step(struct worker *w)
+{
+	step_ticket(choose_ticket(w));
 	atomic_fetch_add_explicit(&w->steps, 1, memory_order_relaxed);
 }
 
-/* Give back all that is held, so that the round can end. */
+/* Give back all that is held, so that the round can end: what is out of hand may wait for it. */
 static void come_to_rest(struct worker *w)
 {
-	for (int i = 0; i < PER_THREAD; i++) {
-		struct ticket *t = &w->tickets[i];
+	bool busy;
 
-		if (atomic_load(&t->place) == PLACE_HELD) {
-			unlock_ticket(w->run, t, w->index);
-			w->calls[CALL_UNLOCK]++;
-		} else {
-			while (atomic_load(&t->place) == PLACE_HANDED_ON)
-				sched_yield();
+	do {
+		busy = false;
+		for (struct ticket *t = w->tickets; t < w->tickets + PER_THREAD; t++) {
+			int place = atomic_load(&t->place);
+
+			if (place == PLACE_HELD)
+				give_back(t);
+			else if (place == PLACE_RESERVED)
+				unreserve_ticket(t);
+			else if (place == PLACE_RETURNED)
+				atomic_store(&t->place, PLACE_IDLE);
+			else
+				busy |= place != PLACE_IDLE;
 		}
-		atomic_store(&t->place, PLACE_IDLE);
-	}
+		if (busy)
+			sched_yield();
+	} while (busy);
 }
 
 void *worker_main(void *arg)
@@ -243,6 +357,7 @@ static void ask_for_free(struct run *run, struct rng *rng)
 		return;
 	}
 	struct life *life = log_life(log, run->n_workers, 0, CALL_IS_LOCKED, &span);
+
 	life->called = stamp();
 	bool locked = run->subject->is_locked(&run->lock, unit, unit + 1, RANGELOCK_READ);
 	life->returned = life->gone = stamp();
@@ -263,7 +378,8 @@ static void note(struct run *run, struct events *events, struct event event)
 
 static void cancel(struct run *run, struct worker *w, unsigned slot)
 {
-	struct event event = { .who = (uint16_t)w->index, .slot = (uint16_t)slot };
+	struct event event = { .who = (uint16_t)w->index,
+			       .slot = (uint16_t)(slot < VECTOR_SLOT ? slot : VECTOR_SLOT) };
 
 	if (events_are_full(&run->history.cancels)) { /* one that counts must be noted */
 		atomic_store(&run->pause, true);
@@ -271,7 +387,7 @@ static void cancel(struct run *run, struct worker *w, unsigned slot)
 	}
 
 	event.began = stamp();
-	int error = run->subject->cancel(&run->lock, &w->tickets[slot].req);
+	int error = run->subject->cancel(&run->lock, &w->reqs[slot]);
 	event.ended = stamp();
 	run->calls[CALL_CANCEL]++;
 	if (error == 0) {
@@ -297,8 +413,8 @@ static void look(struct run *run)
 	for (unsigned i = 0; i < p.n; i++) {
 		size_t offset = (size_t)((const char *)p.all[i].req - (const char *)run->workers);
 		size_t who = offset / sizeof(struct worker);
-		size_t slot = (offset % sizeof(struct worker) - offsetof(struct worker, tickets)) /
-			      sizeof(struct ticket);
+		size_t slot = (offset % sizeof(struct worker) - offsetof(struct worker, reqs)) /
+			      sizeof(struct rangelock_req);
 
 		if (who >= run->n_workers || slot >= PER_THREAD) {
 			violation(&run->oracle, "walk: shows a request that nobody has made");
@@ -308,8 +424,11 @@ static void look(struct run *run)
 		event.slot = (uint16_t)slot;
 		event.arrival = p.all[i].arrival;
 		/* Surely held is no news; the rest is for the judge to sort out. */
-		if (atomic_load_explicit(&run->workers[who].tickets[slot].place,
-					 memory_order_relaxed) == PLACE_IDLE)
+		int place = atomic_load_explicit(&run->workers[who].tickets[slot].place,
+						 memory_order_relaxed);
+		if (p.all[i].state == RANGELOCK_WAITING ||
+		    (p.all[i].state == RANGELOCK_HELD &&
+		     (place == PLACE_IDLE || place == PLACE_SUBMITTED)))
 			note(run, &run->history.sightings, event);
 	}
 }
@@ -323,7 +442,7 @@ void helper_step(struct run *run, struct rng *rng)
 		struct ticket *t = &w->tickets[i];
 
 		if (atomic_load(&t->place) == PLACE_HANDED_ON) {
-			unlock_ticket(run, t, helper);
+			unlock_ticket(t, helper);
 			run->calls[CALL_UNLOCK]++;
 			atomic_store(&t->place, PLACE_RETURNED);
 		} else if (rng_one_in(rng, 16)) {
