@@ -165,6 +165,15 @@ static void count_blockers(const struct picture *p, const struct rangelock_info 
 	}
 }
 
+/* Nothing is in its way but in that of another of its vector, which arrived with it. */
+static bool waits_for_its_vector(const struct picture *p, const struct rangelock_info *a)
+{
+	for (const struct rangelock_info *b = p->all; b < p->all + p->n; b++)
+		if (b->state == RANGELOCK_WAITING && b->arrival == a->arrival && b->blockers)
+			return true;
+	return false;
+}
+
 static void judge_blockers(struct oracle *o, const struct picture *p,
 			   const struct rangelock_info *a)
 {
@@ -176,7 +185,8 @@ static void judge_blockers(struct oracle *o, const struct picture *p,
 	bool right = a->blockers >= surely && a->blockers <= surely + perhaps;
 	if (a->mode == RANGELOCK_READ && a->state == RANGELOCK_WAITING) /* nested, or not */
 		right = a->blockers == surely || a->blockers == surely + perhaps;
-	if (!right || !a->blockers || (is_upgrading(a) && a->mode == RANGELOCK_WRITE))
+	if (!right || (!a->blockers && !waits_for_its_vector(p, a)) ||
+	    (is_upgrading(a) && a->mode == RANGELOCK_WRITE))
 		violation(o,
 			  "fifo: %s [%" PRIu64 ", %" PRIu64 ") is %s, counts %" PRIu64
 			  " blockers, and has %" PRIu64 " to %" PRIu64,
@@ -185,27 +195,15 @@ static void judge_blockers(struct oracle *o, const struct picture *p,
 			  surely + perhaps);
 }
 
-/* Held, and not as a member of a vector of which another member waits: that is granted as a
- * whole, and revokes no reservation before. */
-static bool is_granted(const struct picture *p, const struct rangelock_info *a)
-{
-	for (const struct rangelock_info *b = p->all; b < p->all + p->n; b++)
-		if (b->state == RANGELOCK_WAITING && b->arrival == a->arrival)
-			return false;
-	return a->state == RANGELOCK_HELD;
-}
-
 /* May they be there together? */
-static bool are_compatible(const struct picture *p, const struct rangelock_info *a,
-			   const struct rangelock_info *b)
+static bool are_compatible(const struct rangelock_info *a, const struct rangelock_info *b)
 {
 	bool reserved = a->state == RANGELOCK_RESERVED, b_reserved = b->state == RANGELOCK_RESERVED;
 
 	if (a->state == RANGELOCK_WAITING || b->state == RANGELOCK_WAITING || !overlap(a, b))
 		return true;
 	if (reserved || b_reserved)
-		return reserved != b_reserved && ((reserved ? b : a)->mode == RANGELOCK_READ ||
-						  !is_granted(p, reserved ? b : a));
+		return reserved != b_reserved && (reserved ? b : a)->mode == RANGELOCK_READ;
 	return a->mode == RANGELOCK_READ && b->mode == RANGELOCK_READ;
 }
 
@@ -223,7 +221,7 @@ void judge_picture(struct oracle *o, const struct subject *s, const struct pictu
 			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)",
 				  a->start, a[-1].start);
 		for (const struct rangelock_info *b = p->all; b < a; b++)
-			if (!are_compatible(p, a, b))
+			if (!are_compatible(a, b))
 				violation(o,
 					  "walk: [%" PRIu64 ", %" PRIu64 ") is %s and [%" PRIu64
 					  ", %" PRIu64 ") is %s, and they conflict",

@@ -157,9 +157,7 @@ static void random_vector(struct rng *rng, struct span spans[VECTOR])
 	spans[1 - first].mode = rng_below(rng, 2) ? RANGELOCK_WRITE : RANGELOCK_READ;
 }
 
-/* A member may hold its range while the call waits for that of another.  The call waits for a
- * time only: it may be that other which a nested read's outer one keeps, while that waits for
- * the member. */
+/* For a time only: the thread may hold what others want that are in its way. */
 void lock_vector(struct worker *w)
 {
 	struct ticket *t = &w->tickets[VECTOR_SLOT];
