@@ -83,10 +83,10 @@ static unsigned rank(const struct claim *c)
 	return c->nested ? 0 : c->state == REQ_UPGRADING ? 1 : 2;
 }
 
+/* q does not hold. */
 static bool precedes(const struct claim *p, const struct claim *q)
 {
-	if (q->state == REQ_HELD || p->start >= q->end || q->start >= p->end ||
-	    !modes_conflict(p->mode, q->mode))
+	if (p->start >= q->end || q->start >= p->end || !modes_conflict(p->mode, q->mode))
 		return false;
 	if (p->state == REQ_HELD || rank(p) != rank(q))
 		return p->state == REQ_HELD || rank(p) < rank(q);

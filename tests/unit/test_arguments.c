@@ -366,6 +366,37 @@ START_TEST(absent_calls_check_their_arguments_and_say_enotsup)
 }
 END_TEST
 
+START_TEST(a_destroyed_lock_is_invalid_to_every_call)
+{
+	struct rangelock lock = RANGELOCK_INITIALIZER;
+	struct rangelock_req r = RANGELOCK_REQ_INITIALIZER, s = RANGELOCK_REQ_INITIALIZER;
+	struct rangelock_range range = { 0, 10, RANGELOCK_READ };
+	uint64_t at = 77;
+
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+	const int invalid[] = {
+		rangelock_downgrade(&lock, &r),
+		rangelock_tryupgrade(&lock, &r),
+		rangelock_upgrade(&lock, &r),
+		rangelock_reduce(&lock, &r, 1, 2),
+		rangelock_split(&lock, &r, 5, &s),
+		rangelock_tryextend(&lock, &r, 0, 1),
+		rangelock_rdlock_nested(&lock, &r, 0, 1, &s),
+		rangelock_lockv(&lock, &r, &range, 1, NULL),
+		rangelock_unlockv(&lock, &r, 1),
+		rangelock_submit(&lock, &r, &range, granted, NULL),
+		rangelock_reserve(&lock, &r, 0, 1),
+		rangelock_reserve_gap(&lock, &r, 1, 1, 0, 9, &at),
+		rangelock_commit(&lock, &r, NULL),
+		rangelock_unreserve(&lock, &r),
+		rangelock_lock_chosen(&lock, &r, choose, NULL, NULL),
+	};
+	for (size_t i = 0; i < sizeof(invalid) / sizeof(invalid[0]); i++)
+		ck_assert_msg(invalid[i] == EINVAL, "case %zu: %d", i, invalid[i]);
+	ck_assert(!rangelock_is_reserved(&lock, &r));
+}
+END_TEST
+
 /* Each argument that can be wrong, by itself, of all calls beyond lock and unlock. */
 START_TEST(each_wrong_argument_is_invalid_by_itself)
 {
@@ -415,6 +446,7 @@ START_TEST(each_wrong_argument_is_invalid_by_itself)
 		rangelock_lockv(&lock, NULL, fit[0], 2, NULL),
 		rangelock_lockv(&lock, two, NULL, 2, NULL),
 		rangelock_lockv(&lock, two, fit[0], 0, NULL),
+		rangelock_lockv(&lock, two, fit[0], (size_t)(UINT64_C(1) << 32), NULL),
 		rangelock_lockv(&lock, two, meet[0], 2, NULL),
 		rangelock_lockv(&lock, two, meet[1], 2, NULL),
 		rangelock_lockv(&lock, two, meet[2], 2, NULL),
@@ -524,6 +556,7 @@ int main(void)
 	tcase_add_test(tc, init_keeps_what_the_capabilities_say);
 	tcase_add_loop_test(tc, a_destroyed_lock_is_refused_until_it_is_made_anew, 0, N_CALLS);
 	tcase_add_test(tc, absent_calls_check_their_arguments_and_say_enotsup);
+	tcase_add_test(tc, a_destroyed_lock_is_invalid_to_every_call);
 	tcase_add_test(tc, each_wrong_argument_is_invalid_by_itself);
 	tcase_add_loop_test_raise_signal(tc, enter_aborts_where_there_is_no_lock, SIGABRT, 0, 2);
 	tcase_add_test(tc, a_request_can_serve_many_locks_one_after_the_other);

@@ -159,6 +159,8 @@ enum { N_GRANTS = sizeof(grants) / sizeof(grants[0]) };
 
 START_TEST(every_write_grant_revokes)
 {
+	struct rangelock elsewhere = RANGELOCK_INITIALIZER;
+
 	ck_assert_int_eq(rangelock_reserve(&lock, &mark, 10, 20), 0);
 	ck_assert_int_eq(rangelock_reserve(&lock, &mark2, 20, 30), 0);
 	grants[_i]();
@@ -169,6 +171,7 @@ START_TEST(every_write_grant_revokes)
 	} else {
 		ck_assert_int_eq(rangelock_unreserve(&lock, &mark2), ECANCELED);
 	}
+	ck_assert_int_eq(rangelock_commit(&elsewhere, &mark, NULL), EPERM);
 	ck_assert_int_eq(rangelock_commit(&lock, &mark, NULL), ECANCELED);
 	ck_assert_int_eq(rangelock_commit(&lock, &mark, NULL), EPERM); /* it was told */
 	drop(&holder);
@@ -322,14 +325,15 @@ END_TEST
 
 /* ---- Under the mutex ---- */
 
-static uint64_t wanted;
+static uint64_t wanted, wanted_end;
+static enum rangelock_mode wanted_mode;
 static int chosen, refuse_after;
 
 static int choose(void *arg, struct rangelock_range *range)
 {
 	(void)arg;
 	chosen++;
-	*range = (struct rangelock_range){ wanted, wanted + 10, RANGELOCK_WRITE };
+	*range = (struct rangelock_range){ wanted, wanted_end, wanted_mode };
 	return refuse_after && chosen > refuse_after ? ENOENT : 0;
 }
 
@@ -342,23 +346,33 @@ START_TEST(what_is_chosen_anew_is_what_is_held)
 {
 	struct actor chooser = { .req = RANGELOCK_REQ_INITIALIZER };
 
+	static const struct rangelock_range then[] = { { 5, 10, RANGELOCK_WRITE },
+						       { 0, 60, RANGELOCK_WRITE },
+						       { 0, 10, RANGELOCK_READ },
+						       { 50, 60, RANGELOCK_WRITE } };
+
 	chosen = refuse_after = 0;
 	wanted = 0;
+	wanted_end = 10;
+	wanted_mode = RANGELOCK_WRITE;
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
 	actor_call(&chooser, &lock, lock_chosen, &chooser.req);
 	rangelock_enter(&lock);
-	wanted = 50;
-	refuse_after = _i;
+	wanted = then[_i].start;
+	wanted_end = then[_i].end;
+	wanted_mode = then[_i].mode;
+	refuse_after = _i == 3;
 	rangelock_leave(&lock);
 	drop(&holder);
-	if (_i) {
+	if (_i == 3) {
 		ck_assert_int_eq(actor_join(&chooser), ENOENT);
 		ck_assert_int_eq(population(&lock), 0);
 		return;
 	}
 	ck_assert_int_eq(actor_join(&chooser), 0);
-	ck_assert(rangelock_is_locked(&lock, 50, 60, RANGELOCK_WRITE));
-	ck_assert(!rangelock_is_locked(&lock, 0, 10, RANGELOCK_READ));
+	ck_assert(rangelock_is_locked(&lock, wanted, wanted_end, wanted_mode));
+	ck_assert(wanted == 0 || !rangelock_is_locked(&lock, 0, 10, RANGELOCK_READ));
+	ck_assert(wanted_mode || !rangelock_is_locked(&lock, 0, 10, RANGELOCK_WRITE));
 	ck_assert_int_eq(chosen, 2);
 	drop(&chooser.req);
 }
@@ -368,7 +382,8 @@ START_TEST(a_choice_that_is_no_range_is_refused)
 {
 	const struct rangelock_range none = { 5, 5, RANGELOCK_READ };
 
-	wanted = RANGELOCK_MAX - 5; /* its end overflows */
+	wanted = RANGELOCK_MAX - 5;
+	wanted_end = 5; /* it overflowed */
 	chosen = refuse_after = 0;
 	ck_assert_int_eq(rangelock_lock_chosen(&lock, &holder, choose, NULL, NULL), EINVAL);
 	rangelock_enter(&lock);
@@ -427,7 +442,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_revoked_request_serves_for_anything, 0, 2);
 	tcase_add_test(tc, a_gap_is_the_lowest_that_fits);
 	tcase_add_test(tc, a_gap_at_the_end_of_all_is_found_or_not);
-	tcase_add_loop_test(tc, what_is_chosen_anew_is_what_is_held, 0, 2);
+	tcase_add_loop_test(tc, what_is_chosen_anew_is_what_is_held, 0, 4);
 	tcase_add_test(tc, a_choice_that_is_no_range_is_refused);
 	tcase_add_loop_test(tc, who_waits_entered_gives_the_mutex_up_and_has_it_again, 0, 2);
 	suite_add_tcase(suite, tc);
