@@ -44,8 +44,7 @@ int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
 	struct req *first = to_req(reqs);
 	struct answers answers;
 
-	if (!lock || !first || !ranges || n == 0 || (uint64_t)n > UINT32_MAX ||
-	    !is_sound_vector(ranges, n))
+	if (!lock || !first || !ranges || n == 0 || n > INT32_MAX || !is_sound_vector(ranges, n))
 		return EINVAL;
 
 	for (size_t i = 0; i < n; i++)
