@@ -91,7 +91,7 @@ struct rangelock {
  * One request: idle -> waiting -> held -> idle, and idle -> reserved -> (commit)
  * waiting -> held, or reserved -> revoked.  Owned by the caller; its
  * contents are private, its size is part of the ABI.  After unlock (and after
- * any failed lock) it is idle again and can be used for another range or
+ * a lock call that failed) it is idle again and can be used for another range or
  * another lock without being initialised anew.
  */
 struct rangelock_req {
@@ -234,7 +234,9 @@ RANGELOCK_API int rangelock_timedwrlock(struct rangelock *, struct rangelock_req
 RANGELOCK_API int rangelock_unlock(struct rangelock *, struct rangelock_req *req);
 
 /*
- * rangelock_cancel: make another thread's waiting lock call return ECANCELED.
+ * rangelock_cancel: make another thread's waiting call return ECANCELED: a lock
+ * call, or upgrade (the read is still held), commit (the reservation ends), lockv (by
+ * any of its requests); of a submitted request the callback runs, in this thread.
  * The caller sees to it that the request's memory lives until this call
  * returns.  A cancel is not remembered: to stop a thread for good, set a flag
  * that it looks at before it locks, and cancel until it has ended.
@@ -280,7 +282,7 @@ RANGELOCK_API int rangelock_upgrade(struct rangelock *, struct rangelock_req *re
  *   EINVAL   not a part of what is held
  *
  *	rangelock_wrlock(&lock, &req, 0, 1 << 20);
- *	uint64_t used = write_records(1 << 20);
+ *	uint64_t used = write_records(1 << 20); // one at least
  *	rangelock_reduce(&lock, &req, 0, used); // others may have what was not needed
  */
 RANGELOCK_API int rangelock_reduce(struct rangelock *, struct rangelock_req *req,
@@ -302,7 +304,7 @@ RANGELOCK_API int rangelock_split(struct rangelock *, struct rangelock_req *req,
  *   EBUSY    a conflicting request is held or waiting in what would be added
  *   EINVAL   it does not contain what is held
  *
- *	while (rangelock_tryextend(&lock, &req, start, end + chunk) == 0)
+ *	while (end + chunk <= size && rangelock_tryextend(&lock, &req, start, end + chunk) == 0)
  *		end += chunk;
  */
 RANGELOCK_API int rangelock_tryextend(struct rangelock *, struct rangelock_req *req,
@@ -329,7 +331,8 @@ RANGELOCK_API int rangelock_rdlock_nested(struct rangelock *, struct rangelock_r
 
 /*
  * rangelock_lockv: n ranges as one arrival, so that callers of lockv never
- * deadlock among themselves, in whatever order they name their ranges.  Holds
+ * deadlock among themselves if they hold nothing else, in whatever order they name
+ * their ranges.  Holds
  * all of them or none: none is held while the call waits.  To cancel any of the
  * requests cancels the call.  The requests are n neighbours in an
  * array; once held, each may be changed and unlocked by itself.
@@ -348,7 +351,8 @@ RANGELOCK_API int rangelock_lockv(struct rangelock *, struct rangelock_req reqs[
 				  const struct timespec *abstime);
 
 /* rangelock_unlockv: unlock n neighbours in an array.
- *   EPERM    one of them does not hold; nothing was unlocked */
+ *   EPERM    one of them does not hold; nothing was unlocked
+ *   EINVAL   n is 0 */
 RANGELOCK_API int rangelock_unlockv(struct rangelock *, struct rangelock_req reqs[], size_t n);
 
 /*
@@ -358,9 +362,13 @@ RANGELOCK_API int rangelock_unlockv(struct rangelock *, struct rangelock_req req
  *                in the thread that made the grant; or with ECANCELED, req being
  *                idle, in the thread that called rangelock_cancel()
  *   EINVAL       as everywhere, or the request is in use
- * A callback runs with no internal lock held and may call anything, unlock and
- * submit of the same lock included.  One that makes further grants does not
- * nest: their callbacks run after it, or before its thread waits.
+ * A grant is made by whatever call gives a range up: unlock, a change, a cancel, a
+ * time-out, in any thread; so the callback may have run before submit has returned.
+ * It runs with no internal lock held, may call anything, unlock and submit of the
+ * same lock included, and may free the request once it is idle.  One that makes
+ * further grants does not nest: their callbacks run when it has returned, or before
+ * it waits for a lock.  Do not give ranges up while holding what a callback takes.
+ * *range is not needed after submit.
  *
  *	static void start_io(struct rangelock_req *req, int error, void *io)
  *	{
@@ -379,17 +387,20 @@ RANGELOCK_API int rangelock_submit(struct rangelock *, struct rangelock_req *req
 /* ------------------------------------------------------------------------ *
  * Reservations: "I chose this range and am about to lock it"
  *
- * Advisory and pairwise disjoint.  They block no lock call; a write that is
- * granted over one revokes it, whichever call it was, at the moment of the grant.
- * Reads, and calls that fail, revoke nothing.  Each reservation ends exactly once:
- * committed, revoked or unreserved.  The request of a revoked one can be used for
- * any call, as if it were idle.
+ * Advisory and pairwise disjoint.  They block no lock call, until commit asks for
+ * the range; a write that is granted over one revokes it, whichever call it was, at
+ * the moment of the grant.  Reads, and calls that fail, revoke nothing (but see
+ * rangelock_lock_chosen).  Each reservation ends exactly once: committed, revoked or
+ * unreserved.  The request of a revoked one is idle: it can be freed, or used for
+ * any call; only commit and unreserve tell the difference, once.
  *
+ *	int error;
  *	do {
  *		if (rangelock_reserve_gap(&lock, &req, size, 4096, 0, limit, &start))
  *			return ENOSPC;
  *		prepare(start, size);          // long, and nobody waits for it
- *	} while (rangelock_commit(&lock, &req, NULL) == ECANCELED);
+ *		error = rangelock_commit(&lock, &req, NULL);
+ *	} while (error == ECANCELED);          // if nobody calls rangelock_cancel()
  *	...                                    // [start, start + size) is held for write
  * ------------------------------------------------------------------------ */
 
@@ -406,11 +417,14 @@ RANGELOCK_API int rangelock_reserve_gap(struct rangelock *, struct rangelock_req
 					uint64_t size, uint64_t align,
 					uint64_t lo, uint64_t hi, uint64_t *ret_start);
 
-/* rangelock_commit: turn a reservation into a held write, waiting for those who
- * read.  The reservation stands, and can be revoked, until the grant.
+/* rangelock_commit: turn a reservation into a held write.  It queues as a write that
+ * arrives now: behind readers and writers that came before, in the way of those
+ * that come later.  Until the grant the reservation stands, and one of those
+ * writers that is granted before it revokes it.
  *   0          held, and no overlapping write was granted since the reservation
  *   ECANCELED  it was revoked, or rangelock_cancel() ended it; req is idle
  *   ETIMEDOUT  the reservation stands
+ *   EINVAL     it has to wait, and abstime is unsound; the reservation stands
  *   EPERM      req is not reserved on this lock */
 RANGELOCK_API int rangelock_commit(struct rangelock *, struct rangelock_req *req,
 				   const struct timespec *abstime);
@@ -431,7 +445,7 @@ RANGELOCK_API bool rangelock_is_reserved(struct rangelock *, const struct rangel
  *	rangelock_enter(&lock);
  *	struct rangelock_range range = look_up(address);
  *	int error = rangelock_wait_entered(&lock, &req, &range, NULL);
- *	...                                    // inside again: look anew if it had to wait
+ *	...                                    // inside again: look anew, since it may have waited
  *	rangelock_leave(&lock);
  *
  * Inside, no other call on the same lock may be made by the same thread but
@@ -444,9 +458,11 @@ RANGELOCK_API bool rangelock_is_reserved(struct rangelock *, const struct rangel
 RANGELOCK_API void rangelock_enter(struct rangelock *);
 RANGELOCK_API void rangelock_leave(struct rangelock *);
 
-/* rangelock_wait_entered: called inside enter; locks the range, gives the mutex up
- * while it waits, and has it again when it returns, whatever it returns.  Errors as
- * the timed lock calls. */
+/* rangelock_wait_entered: called inside enter, and nowhere else; locks the range,
+ * gives the mutex up while it waits, and has it again when it returns, whatever it
+ * returns.  What the mutex guards may have changed if it waited, which is not told:
+ * look anew, and where the look names another range, unlock this one after leave and
+ * begin again (rangelock_lock_chosen() does that).  Errors as the timed lock calls. */
 RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_req *req,
 					 const struct rangelock_range *range,
 					 const struct timespec *abstime);
@@ -454,10 +470,14 @@ RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_re
 /*
  * rangelock_lock_chosen: lock a range that is known only by a look.  choose()
  * runs under the mutex, at first and again after each wait, and names the range;
- * if it names another one than was waited for, that is waited for instead.  What
- * is held in the end is what choose() named last, and nothing that the mutex
- * guards has changed in between.  An errno from choose() ends the call, which
- * returns it, nothing being held.  Errors as the timed lock calls.
+ * if it names another one than was waited for, that one is given up and the new one
+ * asked for, as a new arrival.  At the last call of choose() the range that it names
+ * is held or is granted before the mutex is left: from then on whoever changes, under
+ * the mutex, what choose() looked at can tell by the lock that somebody relies on it.
+ * choose() returns 0 or a positive errno, which ends the call and is returned, nothing
+ * being held; it must be quick, and must not call into the same lock.  A range that
+ * was granted and given up again was held for that moment: a write that was has
+ * revoked the reservations there.  Errors as the timed lock calls.
  *
  *	static int vma_of(void *arg, struct rangelock_range *range)
  *	{
@@ -486,7 +506,8 @@ struct rangelock_info {
 	enum rangelock_state state;
 	const struct rangelock_req *req; /* whose it is */
 	uint64_t arrival;  /* among those shown, who came first has the smaller number */
-	uint64_t blockers; /* how many earlier requests it still waits for */
+	uint64_t blockers; /* how many requests it still waits for; an upgrade that
+			      waits is shown as the read that it holds, with those */
 };
 typedef int rangelock_walk_fn(const struct rangelock_info *, void *arg);
 
