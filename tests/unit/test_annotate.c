@@ -9,7 +9,7 @@
 
 int main(void)
 {
-	puts("1..0 # SKIP a sanitized build has no annotations");
+	puts("1..1\nok 1 - annotations # SKIP a sanitized build has none");
 	return 0;
 }
 
