@@ -90,8 +90,8 @@ struct __attribute__((may_alias)) lock {
 	uint32_t commits; /* how many wait */
 
 	/* Set at init. */
-	const char *name;
 	uint16_t engine, flags;
+	const char *name;
 };
 
 _Static_assert(sizeof(struct req) <= sizeof(struct rangelock_req), "request fits");
@@ -124,6 +124,12 @@ static inline struct req *nth_req(struct req *first, size_t i)
 static inline bool is_free(const struct req *req)
 {
 	return req->state <= REQ_REVOKED;
+}
+
+/* Is the engine to see every request, even one that is alone? */
+static inline bool sees_all(const struct lock *lock)
+{
+	return lock->flags & (RANGELOCK_CHECKED | RANGELOCK_STATS);
 }
 
 /* Do two requests with these modes conflict, where their ranges overlap? */

@@ -33,6 +33,7 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 	lock->engine = (uint16_t)attr->engine;
 	lock->flags = (uint16_t)attr->flags;
 	lock->name = attr->name;
+	rl_store(&lock->word, first_word(lock), relaxed);
 	return 0;
 }
 

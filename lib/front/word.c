@@ -68,12 +68,12 @@ static void leave_to(struct lock *lock, uintptr_t word)
 
 void rl_leave(struct lock *lock)
 {
-	struct req *sole = rl_tree_release_sole(lock);
+	struct req *sole = sees_all(lock) ? NULL : rl_tree_release_sole(lock);
 
 	if (sole)
 		leave_to(lock, fast_word(sole));
 	else
-		leave_to(lock, rl_tree_is_empty(lock) ? WORD_IDLE : WORD_ENGINE);
+		leave_to(lock, rl_tree_is_empty(lock) ? first_word(lock) : WORD_ENGINE);
 }
 
 void rl_leave_dead(struct lock *lock)

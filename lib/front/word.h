@@ -13,7 +13,8 @@
  * Invariants:
  *
  *   F1  At IDLE and FAST the engine is empty.  At ENGINE it has two requests or more, or
- *       a reservation.
+ *       a reservation.  The word of a lock whose engine is to see all is never IDLE or
+ *       FAST: others need not ask on their fast path what kind of lock it is.
  *   F2  A request is dereferenced on its address in the word only by a thread
  *       whose CAS replaced that word by LOCKED.  Its owner then cannot end the
  *       unlock call before the mutex is given back, so the memory lives; and
@@ -77,6 +78,12 @@ static inline bool try_fast_unlock(struct lock *lock, const struct req *req)
 	uintptr_t mine = fast_word(req);
 
 	return rl_cas(&lock->word, &mine, WORD_IDLE, acq_rel, relaxed); /* O1, O3 */
+}
+
+/* The word of a new lock, whose flags are set. */
+static inline uintptr_t first_word(const struct lock *lock)
+{
+	return sees_all(lock) ? WORD_ENGINE : WORD_IDLE;
 }
 
 /* Take the short mutex; what is held is in the engine.  EINVAL: destroyed. */

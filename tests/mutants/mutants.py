@@ -184,10 +184,10 @@ MUTANTS = [
     ("who has to sleep at the mutex looks at the wrong half of the word", WORD,
      "== __ORDER_BIG_ENDIAN__", "!= __ORDER_BIG_ENDIAN__", "wait"),
     ("the word never returns to idle", WORD,
-     "rl_tree_is_empty(lock) ? WORD_IDLE : WORD_ENGINE",
+     "rl_tree_is_empty(lock) ? first_word(lock) : WORD_ENGINE",
      "WORD_ENGINE", "wait"),
     ("the word is not returned to the last holder", WORD,
-     "	struct req *sole = rl_tree_release_sole(lock);", "	struct req *sole = NULL;", "wait"),
+     "	struct req *sole = sees_all(lock) ? NULL : rl_tree_release_sole(lock);", "	struct req *sole = NULL;", "wait"),
 
     ("the request in the word is read before the word is won", WORD,
      "			if (!rl_cas(&lock->word, &word, locked, acquire, relaxed)) /* O1, O2, O3 */",
