@@ -27,7 +27,7 @@
  * as pthreads do.  A NULL object, start >= end, or an unknown engine, mode or
  * flag is EINVAL, and so is any call on a destroyed lock; a call that this
  * engine lacks is ENOTSUP (ask rangelock_engine_caps()).  A call that fails
- * leaves lock and request as they were, unless its own comment says otherwise.
+ * leaves lock and request as they were, unless its own description says otherwise.
  *
  * Ownership.  The caller owns the memory of locks and requests.  A request
  * must stay in place, untouched, from the lock call to the end of the unlock
@@ -249,9 +249,10 @@ RANGELOCK_API int rangelock_cancel(struct rangelock *, struct rangelock_req *req
 /* ------------------------------------------------------------------------ *
  * Change what is held
  *
- * For all of them: EPERM where req does not hold a range of this lock (it is
- * idle, waits, is reserved, or is in use elsewhere), and EINVAL as everywhere.
- * None but rangelock_upgrade() waits.
+ * None of them but rangelock_upgrade() waits.
+ *   EPERM    req does not hold a range of this lock: it is idle, waits, is
+ *            reserved, or is in use elsewhere
+ *   EINVAL   as everywhere
  *
  *	rangelock_rdlock(&lock, &req, 0, 4096);
  *	if (find(key) < 0 && rangelock_upgrade(&lock, &req) == 0)
@@ -271,9 +272,9 @@ RANGELOCK_API int rangelock_tryupgrade(struct rangelock *, struct rangelock_req 
  * rangelock_upgrade: read -> write, waiting for overlapping readers.  No writer
  * gets in between, so what was read is still true; it goes before all that wait
  * but nested reads, and readers that arrive meanwhile wait for it.
+ * After a failure the read is still held.
  *   EDEADLK    another upgrade that waits overlaps: each would wait for the other
  *   ECANCELED  rangelock_cancel()
- * After either the read is still held.
  */
 RANGELOCK_API int rangelock_upgrade(struct rangelock *, struct rangelock_req *req);
 
@@ -315,7 +316,7 @@ RANGELOCK_API int rangelock_tryextend(struct rangelock *, struct rangelock_req *
  * ------------------------------------------------------------------------ */
 
 /*
- * rangelock_rdlock_nested: for a caller that already holds outer on this lock.
+ * rangelock_rdlock_nested: read for a caller that already holds outer on this lock.
  * Waits for writers that hold, and goes before all that wait: a writer that has
  * queued between two reads of one thread would wait for the first, and the second
  * for it.  Errors as rangelock_rdlock(), and
@@ -404,7 +405,7 @@ RANGELOCK_API int rangelock_submit(struct rangelock *, struct rangelock_req *req
  *	...                                    // [start, start + size) is held for write
  * ------------------------------------------------------------------------ */
 
-/* rangelock_reserve:
+/* rangelock_reserve: mark [start, end) as chosen.
  *   EBUSY    the range overlaps a reservation, or a held or waiting write */
 RANGELOCK_API int rangelock_reserve(struct rangelock *, struct rangelock_req *req,
 				    uint64_t start, uint64_t end);
@@ -438,9 +439,10 @@ RANGELOCK_API int rangelock_unreserve(struct rangelock *, struct rangelock_req *
 RANGELOCK_API bool rangelock_is_reserved(struct rangelock *, const struct rangelock_req *req);
 
 /* ------------------------------------------------------------------------ *
- * For callers who keep a structure of their own under the engine's short
- * mutex (tree engine): look it up inside enter, then wait for the range that
- * it names.
+ * Under the engine's short mutex (tree engine)
+ *
+ * For callers who keep a structure of their own under that mutex: look it up
+ * inside enter, then wait for the range that it names.
  *
  *	rangelock_enter(&lock);
  *	struct rangelock_range range = look_up(address);
@@ -462,7 +464,7 @@ RANGELOCK_API void rangelock_leave(struct rangelock *);
  * gives the mutex up while it waits, and has it again when it returns, whatever it
  * returns.  What the mutex guards may have changed if it waited, which is not told:
  * look anew, and where the look names another range, unlock this one after leave and
- * begin again (rangelock_lock_chosen() does that).  Errors as the timed lock calls. */
+ * begin again (rangelock_lock_chosen() does that).  Errors as rangelock_timedwrlock(). */
 RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_req *req,
 					 const struct rangelock_range *range,
 					 const struct timespec *abstime);
@@ -477,7 +479,7 @@ RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_re
  * choose() returns 0 or a positive errno, which ends the call and is returned, nothing
  * being held; it must be quick, and must not call into the same lock.  A range that
  * was granted and given up again was held for that moment: a write that was has
- * revoked the reservations there.  Errors as the timed lock calls.
+ * revoked the reservations there.  Errors as rangelock_timedwrlock().
  *
  *	static int vma_of(void *arg, struct rangelock_range *range)
  *	{
@@ -539,7 +541,8 @@ struct rangelock_stats {
 	uint64_t reserved_[8];
 };
 
-/* rangelock_stats: ENOTSUP unless the lock has RANGELOCK_STATS. */
+/* rangelock_stats: what has been counted.
+ *   ENOTSUP  the lock does not have RANGELOCK_STATS */
 RANGELOCK_API int rangelock_stats(struct rangelock *, struct rangelock_stats *ret_stats);
 
 /* What an engine offers, beyond init, destroy and version. */
