@@ -455,8 +455,9 @@ RANGELOCK_API bool rangelock_is_reserved(struct rangelock *, const struct rangel
  * ------------------------------------------------------------------------ */
 
 /* rangelock_enter, rangelock_leave: take and give the mutex.  What is done inside
- * is to be short: all slow paths of the lock wait meanwhile.  With NULL or a
- * destroyed lock, or an engine that lacks it, enter prints a message and aborts. */
+ * is to be short: all slow paths of the lock wait meanwhile.  With NULL
+ * either prints a message and aborts, as enter does with a destroyed lock, or an
+ * engine that lacks it. */
 RANGELOCK_API void rangelock_enter(struct rangelock *);
 RANGELOCK_API void rangelock_leave(struct rangelock *);
 

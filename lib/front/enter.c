@@ -40,6 +40,8 @@ void rangelock_enter(struct rangelock *lock)
 
 void rangelock_leave(struct rangelock *lock)
 {
+	if (!lock)
+		rl_die("rangelock_leave(%p): no lock", (void *)lock);
 	note_leaving(to_lock(lock));
 	rl_leave(to_lock(lock));
 }

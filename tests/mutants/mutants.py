@@ -474,6 +474,8 @@ MUTANTS = [
     ("what was chosen is not chosen anew", ENTER,
      "		error = choose(arg, &range);\n		if (!error && same_range(req, &range))\n			break;",
      "		if (same_range(req, &range))\n			break;", "reserve"),
+    ("leave takes NULL for a lock", ENTER,
+     "	if (!lock)\n		rl_die", "	if (0)\n		rl_die", "arguments"),
     ("another choice keeps the first range", ENTER,
      "		rl_tree_remove(lock, req, &answers);\n	}",
      "	}", "reserve"),

@@ -501,6 +501,12 @@ START_TEST(enter_aborts_where_there_is_no_lock)
 }
 END_TEST
 
+START_TEST(leave_aborts_where_there_is_no_lock)
+{
+	rangelock_leave(NULL);
+}
+END_TEST
+
 START_TEST(a_request_can_serve_many_locks_one_after_the_other)
 {
 	struct rangelock locks[3] = { RANGELOCK_INITIALIZER, RANGELOCK_INITIALIZER,
@@ -559,6 +565,7 @@ int main(void)
 	tcase_add_test(tc, a_destroyed_lock_is_invalid_to_every_call);
 	tcase_add_test(tc, each_wrong_argument_is_invalid_by_itself);
 	tcase_add_loop_test_raise_signal(tc, enter_aborts_where_there_is_no_lock, SIGABRT, 0, 2);
+	tcase_add_test_raise_signal(tc, leave_aborts_where_there_is_no_lock, SIGABRT);
 	tcase_add_test(tc, a_request_can_serve_many_locks_one_after_the_other);
 	tcase_add_test(tc, errno_is_left_alone);
 	tcase_add_test(tc, the_version_is_that_of_the_build);
