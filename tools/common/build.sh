@@ -6,7 +6,8 @@ name=$(basename "$0")
 
 # Packages to build and run the demo; and what the tests need beyond them.
 build_packages="gcc libc6-dev meson ninja-build pkg-config libck-dev libjansson-dev"
-test_packages="g++ clang libclang-rt-14-dev check valgrind python3 binutils util-linux groff-base mandoc"
+test_packages="g++ clang libclang-rt-14-dev check valgrind python3 binutils util-linux groff-base
+	mandoc"
 
 need_packages() {
 	command -v dpkg-query >/dev/null || {
@@ -15,7 +16,8 @@ need_packages() {
 	}
 	local missing=()
 	for package in "$@"; do
-		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' || missing+=("$package")
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q ' installed$' ||
+			missing+=("$package")
 	done
 	[ ${#missing[@]} -eq 0 ] && return 0
 
@@ -26,7 +28,9 @@ need_packages() {
 	fi
 	echo "Installing ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
-	{ apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"; } >build/apt.log 2>&1 || {
+	{
+		apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"
+	} >build/apt.log 2>&1 || {
 		tail -20 build/apt.log >&2
 		echo "$name: apt-get failed; see build/apt.log" >&2
 		exit 1
@@ -48,11 +52,18 @@ build() {
 	}
 }
 
-# The four builds that tests run in.
+# build_variants NAME...: of the four builds that tests run in.
 build_variants() {
 	local all="-Dwerror=true -Dtests=enabled -Dtools=enabled"
-	CC=gcc CXX=g++ build gcc $all
-	CC=clang CXX=clang++ build clang $all
-	CC=clang CXX=clang++ build asan $all -Db_sanitize=address,undefined -Db_lundef=false
-	CC=gcc CXX=g++ build tsan $all -Db_sanitize=thread -Db_lundef=false
+	for variant in "$@"; do
+		case $variant in
+		gcc) CC=gcc CXX=g++ build gcc $all ;;
+		clang) CC=clang CXX=clang++ build clang $all ;;
+		asan)
+			CC=clang CXX=clang++ build asan $all -Db_sanitize=address,undefined \
+				-Db_lundef=false
+			;;
+		tsan) CC=gcc CXX=g++ build tsan $all -Db_sanitize=thread -Db_lundef=false ;;
+		esac
+	done
 }
