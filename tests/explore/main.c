@@ -26,7 +26,8 @@ static const char usage[] =
     "  --memory sc|weak|both  what loads may return (default: both)\n"
     "  --search dfs|sleep|random|pct|all\n"
     "                         depth first within bounds; depth first without bounds, but one\n"
-    "                         of each set of equivalent schedules; at random (default: all)\n"
+    "                         of each set of equivalent schedules (two threads only); at\n"
+    "                         random, in two ways (default: all that suit)\n"
     "  --preemptions N        bound for dfs (default: 2)\n"
     "  --faults N             bound on wake-ups for nothing and time-outs (default: 1)\n"
     "  --stale N              bound on loads that return an old value (default: 1)\n"
@@ -149,6 +150,8 @@ static bool explore(const struct scenario *scenario, const struct options *opt, 
 {
 	unsigned n = count_searches(scenario, opt);
 
+	if (n == 0)
+		printf("# %-24s %u threads: passed over\n", scenario->name, scenario->threads);
 	for (int w = 0; w < 2; w++)
 		for (enum strategy s = DEPTH_FIRST; s <= PCT; s++) {
 			struct result result;
@@ -281,11 +284,12 @@ static int list(void)
 {
 	const struct scenario *s;
 
+	puts("scenarios:");
 	for (unsigned i = 0; (s = scenario_by_hand(i)); i++)
-		puts(s->name);
+		printf("  %s\n", s->name);
+	puts("  generated-SEED\ncontrols, with a fault each that is to be found:");
 	for (unsigned i = 0; (s = scenario_seeded(i)); i++)
-		puts(s->name);
-	puts("generated-SEED");
+		printf("  %s\n", s->name);
 	return EXIT_SUCCESS;
 }
 
@@ -407,16 +411,27 @@ static struct options parse(int argc, char **argv)
 	return opt;
 }
 
+static void must_suit(const struct scenario *s, const struct options *opt)
+{
+	if (count_searches(s, opt) == 0)
+		bad_option("--search", "sleep is for two threads, and %s has %u", s->name,
+			   s->threads);
+}
+
 int main(int argc, char **argv)
 {
 	struct options opt = parse(argc, argv);
 	char *schedule = getenv("MC_REPLAY");
 	bool good = true;
 
+	if (seam_does_it && !opt.memories[0])
+		bad_option("--memory", "weak is not for a build with ThreadSanitizer");
 	if (seam_does_it)
 		opt.memories[1] = false; /* loads are the machine's */
 	if (schedule)
 		return replay(schedule);
+	for (int i = optind; i < argc; i++)
+		must_suit(find_scenario(argv[i]), &opt);
 	if (opt.generated)
 		for (uint64_t i = opt.first_generated; i <= opt.last_generated && good; i++)
 			good = explore(scenario_generated(i), &opt, opt.seconds);
