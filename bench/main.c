@@ -379,10 +379,10 @@ int main(int argc, char **argv)
 
 	for (unsigned i = 0; i < opt.n_workloads; i++)
 		total += cells_of(&opt, opt.workloads[i]);
-	fprintf(
-	    text,
-	    "Medians of %u rounds of %.3g s, locks interleaved; speed: ratio to %s, round by round.\n",
-	    opt.repeat, (double)opt.ns / NS_PER_S, opt.locks[0]->name);
+	fprintf(text,
+		"Medians of %u rounds of %.3g s, locks interleaved; speed: ratio to %s, round by "
+		"round.\n",
+		opt.repeat, (double)opt.ns / NS_PER_S, opt.locks[0]->name);
 	for (unsigned i = 0; i < opt.n_workloads; i++)
 		sound &= run_workload(text, &opt, opt.workloads[i], results, &done, total);
 

@@ -4,16 +4,17 @@
 
 Usage: manpages.py VERSION HEADER OVERVIEW OUTPUT...
 
-Each comment that names the calls declared below it ("rangelock_a, rangelock_b: text") becomes a page, and
-each further name a link to it.  A comment that refers to the one above ("the same", "as above") continues
-that one's page.  The prose and example of a banner comment ("/* ----") go to every page of its section.
+Each comment that names the calls declared below it ("rangelock_a, rangelock_b: text") becomes a
+page, and each further name a link to it.  A comment that refers to the one above ("the same",
+"as above") continues that one's page.  What a banner comment ("/* ----") says goes to every page of
+its section.
 
-In a comment, lines indented by two blanks or more whose first words are capitals or 0 list errors; lines
-indented by a tab are examples.  OVERVIEW is a page with @INTRO@, for the comment that opens the header, and
-@CALLS@, for a list of all calls.
+In a comment, lines that begin with two blanks and the name of an error, or 0, list errors; lines
+indented by a tab are examples.  OVERVIEW is a page with @INTRO@, for the comment that opens the
+header, and @CALLS@, for a list of all calls.
 
-OUTPUT names every page wanted: a call without documentation, or a comment for a call that is not there, is
-an error, and so is a page too many or too few.
+OUTPUT names every page wanted: a call without documentation, or a comment for a call that is not
+there, is an error, and so is a page too many or too few.
 """
 
 import os
@@ -25,7 +26,8 @@ API = 'RANGELOCK_API'
 PREFIX = 'rangelock'
 ERROR = re.compile(r' {2,}((?:E[A-Z0-9]{3,}|0)(?:, E[A-Z0-9]{3,})*)(?: {2,}(.*))?$')
 # Names of parameters which are English words as well: in prose nothing tells which is meant.
-ENGLISH = {'arg', 'at', 'end', 'lock', 'n', 'size', 'start', 'range', 'ranges', 'granted', 'lo', 'hi'}
+ENGLISH = {'arg', 'at', 'end', 'granted', 'hi', 'lo', 'lock', 'n', 'range', 'ranges', 'size',
+           'start'}
 
 
 class Undocumented(Exception):
@@ -64,7 +66,8 @@ def blocks(lines):
         elif kind == 'errors' and line.startswith('    ') and not new:
             out[-1][1][-1][1] += ' ' + line.strip()
         elif kind == 'text' and not new:
-            out[-1] = ('text', out[-1][1] + ('  ' if out[-1][1].endswith('.') else ' ') + line.strip())
+            text = out[-1][1]
+            out[-1] = ('text', text + ('  ' if text.endswith('.') else ' ') + line.strip())
         else:
             out.append(('text', line.strip()))
         new = False
@@ -99,7 +102,8 @@ class Item:
         if sorted(names) != sorted(self.calls):
             missing = sorted(set(self.calls) - set(names)) or sorted(set(names) - set(self.calls))
             raise Undocumented('%s: the comment above the declarations of %s does not begin with '
-                               'just their names and a colon' % (', '.join(missing), ', '.join(self.calls)))
+                               'just their names and a colon' %
+                               (', '.join(missing), ', '.join(self.calls)))
         if not match[2]:
             raise Undocumented('%s: its comment does not say what it does' % names[0])
         self.blocks[0] = ('text', match[2])
@@ -267,8 +271,10 @@ class Writer:
                     continue
                 macros = {d for d in item.defines if d.isupper()}
                 named = item.defines & set(re.findall(r'\w+', words))
-                starred = [d for w in re.findall(r'(\w+_)\*', words) for d in macros if d.startswith(w)]
-                about = macros and any(t in item.text() for f in found for t in f.defines if t.islower())
+                starred = [d for d in macros for w in re.findall(r'(\w+_)\*', words)
+                           if d.startswith(w)]
+                about = macros and any(t in item.text() for f in found for t in f.defines
+                                       if t.islower())
                 if named or starred or about:
                     found.append(item)
                     words += ' ' + re.sub(r'/\*.*?\*/', '', item.code, flags=re.S)
@@ -280,7 +286,8 @@ class Writer:
         self.mentioned, self.own = [], names
         several = len(page.items) > 1
         out = ['.\\" Made from the comments of the header: change those.\n',
-               '.TH %s 3 "" "%s %s" "Library calls"\n.ad l\n.nr HY 0\n' % (names[0], PREFIX, self.version),
+               '.TH %s 3 "" "%s %s" "Library calls"\n' % (names[0], PREFIX, self.version),
+               '.ad l\n.nr HY 0\n',
                '.SH NAME\n', ',\n'.join(names), ' \\- ', plain(page.summary()), '\n',
                '.SH LIBRARY\nRange locks (\\fIlib%s\\fP, \\fI\\-l%s\\fP)\n' % (PREFIX, PREFIX),
                '.SH SYNOPSIS\n.nf\n\\fB#include <%s/%s.h>\\fP\n.PP\n' % (PREFIX, PREFIX)]
@@ -302,7 +309,8 @@ class Writer:
                 else:
                     as_others = re.search(r'(?:^|(?<=\.) +)(Errors as [^.,]*)(?:\.|, and)$', what)
                     if as_others:
-                        own += '.PP\n' + self.prose(as_others[1] + (':' if what.endswith('and') else '.'))
+                        own += '.PP\n' + self.prose(as_others[1] +
+                                                    (':' if what.endswith('and') else '.'))
                         what = what[:as_others.start()]
                     if what:
                         out.append('.PP\n' + lead + self.prose(what))
@@ -346,7 +354,7 @@ class Writer:
         title, summary = re.match(r'(\w+): (.*)\.$', self.header.intro[0][1]).groups()
         intro = []
         for kind, what in self.header.intro[1:]:
-            heading = re.match(r'([A-Z][a-z]+(?: [a-z]+){0,2})\.  ', what) if kind == 'text' else None
+            heading = kind == 'text' and re.match(r'([A-Z][a-z]+(?: [a-z]+){0,2})\.  ', what)
             if heading:
                 intro.append('.SS %s\n' % heading[1])
                 what = what[heading.end():]
@@ -356,8 +364,8 @@ class Writer:
             if section.pages:
                 calls.append('.SS %s\n' % plain(section.title))
             for page in section.pages:
-                names = ['.BR %s (3)%s\n' % (n, ',' if n != page.names()[-1] else '') for n in page.names()]
-                calls.append('.PP\n' + ''.join(names) + '.RS 4\n' + plain(page.summary()) + '\n.RE\n')
+                names = ',\n'.join('.BR %s (3)' % n for n in page.names())
+                calls.append('.PP\n' + names + '\n.RS 4\n' + plain(page.summary()) + '\n.RE\n')
         return (template.replace('@VERSION@', self.version).replace('@TITLE@', title)
                 .replace('@SUMMARY@', plain(summary)).replace('@INTRO@\n', ''.join(intro))
                 .replace('@CALLS@\n', ''.join(calls)))

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Every exported call has a man page, which the tools for man pages read without a warning, and a call
-# that nobody documented fails the build.
+# Every exported call has a man page, which the tools for man pages read without a warning, and
+# a call that nobody documented fails the build.
 # Usage: man.sh SOURCE_ROOT BUILD_ROOT VERSION
 . "$1/tests/support/tap.sh"
 source=$(cd "$1" && pwd)
@@ -31,15 +31,24 @@ shown() { # what a reader of the page sees, in plain letters
 each_page_names_its_call() {
 	for call in $calls; do
 		for heading in NAME SYNOPSIS DESCRIPTION "SEE ALSO"; do
-			shown "$call" 3 | grep -qx "$heading" || { echo "$call.3: no $heading"; return 1; }
+			shown "$call" 3 | grep -qx "$heading" || {
+				echo "$call.3: no $heading"
+				return 1
+			}
 		done
-		shown "$call" 3 | grep -qE "^ .*\\b$call\\(" || { echo "$call.3: no $call("; return 1; }
+		shown "$call" 3 | grep -qE "^ .*\\b$call\\(" || {
+			echo "$call.3: no $call("
+			return 1
+		}
 	done
 }
 
 overview_lists_every_call() {
 	for call in $calls; do
-		shown rangelock 7 | grep -qF "$call(3)" || { echo "rangelock.7: no $call"; return 1; }
+		shown rangelock 7 | grep -qF "$call(3)" || {
+			echo "rangelock.7: no $call"
+			return 1
+		}
 	done
 }
 
@@ -63,7 +72,8 @@ page() { # edits of the header: make its pages
 	sed "$@" "$header" >"$tap_dir/edited.h"
 	! cmp "$header" "$tap_dir/edited.h" && python3 "$source/doc/man/manpages.py" "$version" \
 		"$tap_dir/edited.h" "$source/doc/man/rangelock.7.in" \
-		$(for call in $calls; do echo "$tap_dir/pages/$call.3"; done) "$tap_dir/pages/rangelock.7"
+		$(for call in $calls; do echo "$tap_dir/pages/$call.3"; done) \
+		"$tap_dir/pages/rangelock.7"
 }
 
 refuses_edit() { # call, edits of the header
@@ -95,11 +105,10 @@ check "a call without documentation is refused" \
 	refuses_edit rangelock_cancel -e 's/^ \* rangelock_cancel: /\ * /'
 check "so is one that says nothing but its errors" \
 	refuses_edit rangelock_unreserve -e 's/\(rangelock_unreserve:\) .*/\1/'
-check "and one that joins those of another comment" \
-	refuses_edit rangelock_novel -e 's/^RANGELOCK_API int rangelock_unlock(/RANGELOCK_API int rangelock_novel(int);\n&/'
-check "and documentation of a call that is not there" \
-	refuses_edit rangelock_novel -e 's/rangelock_unlock: /rangelock_unlock, rangelock_novel: /'
+declared='s/^RANGELOCK_API int rangelock_unlock(/RANGELOCK_API int rangelock_novel(int);\n&/'
+documented='s/rangelock_unlock: /rangelock_unlock, rangelock_novel: /'
+check "and one that joins those of another comment" refuses_edit rangelock_novel -e "$declared"
+check "and documentation of a call that is not there" refuses_edit rangelock_novel -e "$documented"
 check "and a documented call that is not exported" \
-	refuses_edit rangelock_novel -e 's/rangelock_unlock: /rangelock_unlock, rangelock_novel: /' \
-	-e 's/^RANGELOCK_API int rangelock_unlock(/RANGELOCK_API int rangelock_novel(int);\n&/'
+	refuses_edit rangelock_novel -e "$documented" -e "$declared"
 tap_end

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
-// The C++ header: guards hold and give back, move, try, time out and change; vectors and reservations.
+// The C++ header: guards hold and give back, move, try, time out and change; vectors and
+// reservations.
 #include <rangelock/rangelock.hpp>
 
 #include <cstdio>

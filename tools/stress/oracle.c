@@ -41,8 +41,8 @@ void oracle_hold(struct oracle *o, const struct span *span, unsigned who)
 		if (old == WRITER || (old && span->mode == RANGELOCK_WRITE))
 			violation(
 			    o,
-			    "exclusion: thread %u was granted %s [%u, %u) while unit %u was held by "
-			    "%s",
+			    "exclusion: thread %u was granted %s [%u, %u) while unit %u was held "
+			    "by %s",
 			    who, mode_name(span->mode), span->start, span->end, u,
 			    old == WRITER ? "a writer" : "readers");
 		if (span->mode == RANGELOCK_WRITE)
@@ -97,10 +97,10 @@ void oracle_drop(struct oracle *o, const struct span *span, unsigned who)
 			old = atomic_fetch_sub_explicit(&o->units[u].holders, 1,
 							memory_order_relaxed);
 		if (span->mode == RANGELOCK_WRITE ? old != WRITER : old <= 0)
-			violation(
-			    o,
-			    "exclusion: thread %u held %s [%u, %u), and unit %u was taken meanwhile",
-			    who, mode_name(span->mode), span->start, span->end, u);
+			violation(o,
+				  "exclusion: thread %u held %s [%u, %u), and unit %u was taken "
+				  "meanwhile",
+				  who, mode_name(span->mode), span->start, span->end, u);
 	}
 }
 
