@@ -9,8 +9,8 @@ page, and each further name a link to it.  A comment that refers to the one abov
 "as above") continues that one's page.  What a banner comment ("/* ----") says goes to every page of
 its section.
 
-In a comment, lines that begin with two blanks and the name of an error, or 0, list errors; lines
-indented by a tab are examples.  OVERVIEW is a page with @INTRO@, for the comment that opens the
+In a comment, lines that begin with a few blanks, a name, and some more blanks are a list (above a
+call: of its errors); lines indented by a tab are examples.  OVERVIEW is a page with @INTRO@, for the comment that opens the
 header, and @CALLS@, for a list of all calls.
 
 OUTPUT names every page wanted: a call without documentation, or a comment for a call that is not
@@ -24,7 +24,7 @@ import textwrap
 
 API = 'RANGELOCK_API'
 PREFIX = 'rangelock'
-ERROR = re.compile(r' {2,}((?:E[A-Z0-9]{3,}|0)(?:, E[A-Z0-9]{3,})*)(?: {2,}(.*))?$')
+ENTRY = re.compile(r' {2,4}(\w+(?:, \w+)*) {2,}(\S.*)$') # of a list of errors, or of fields
 # Names of parameters which are English words as well: in prose nothing tells which is meant.
 ENGLISH = {'arg', 'at', 'end', 'granted', 'hi', 'lo', 'lock', 'n', 'range', 'ranges', 'size',
            'start'}
@@ -44,11 +44,11 @@ def body(comment):
 
 
 def blocks(lines):
-    """Text as ('text', words), ('errors', [(names, words)]) and ('code', lines)."""
+    """Text as ('text', words), ('list', [(names, words)]) and ('code', lines)."""
     out = []
     new = True
     for line in lines:
-        error = ERROR.match(line)
+        entry = ENTRY.match(line)
         kind = out[-1][0] if out else None
         if not line:
             new = True
@@ -59,11 +59,11 @@ def blocks(lines):
             if kind != 'code':
                 out.append(('code', []))
             out[-1][1].append(line)
-        elif error:
-            if kind != 'errors':
-                out.append(('errors', []))
-            out[-1][1].append([error[1], error[2] or ''])
-        elif kind == 'errors' and line.startswith('    ') and not new:
+        elif entry:
+            if kind != 'list':
+                out.append(('list', []))
+            out[-1][1].append([entry[1], entry[2]])
+        elif kind == 'list' and line.startswith('    ') and not new:
             out[-1][1][-1][1] += ' ' + line.strip()
         elif kind == 'text' and not new:
             text = out[-1][1]
@@ -287,7 +287,7 @@ class Writer:
         several = len(page.items) > 1
         out = ['.\\" Made from the comments of the header: change those.\n',
                '.TH %s 3 "" "%s %s" "Library calls"\n' % (names[0], PREFIX, self.version),
-               '.ad l\n.nr HY 0\n',
+               '.ad l\n.nr HY 0\n.nh\n',
                '.SH NAME\n', ',\n'.join(names), ' \\- ', plain(page.summary()), '\n',
                '.SH LIBRARY\nRange locks (\\fIlib%s\\fP, \\fI\\-l%s\\fP)\n' % (PREFIX, PREFIX),
                '.SH SYNOPSIS\n.nf\n\\fB#include <%s/%s.h>\\fP\n.PP\n' % (PREFIX, PREFIX)]
@@ -299,7 +299,7 @@ class Writer:
             lead = ', '.join('\\fB%s\\fP()' % c for c in item.calls) + ':\n'
             own = ''
             for kind, what in item.blocks:
-                if kind == 'errors':
+                if kind == 'list':
                     if what[0][0] == '0':
                         success = '0: ' + what[0][1]
                         what = what[1:]
@@ -321,7 +321,7 @@ class Writer:
         prose = [b for b in section.blocks if b[0] == 'text']
         if prose:
             out.append('.SS %s\n' % plain(section.title) + self.paragraphs(prose))
-        shared = [b for b in section.blocks if b[0] == 'errors']
+        shared = [b for b in section.blocks if b[0] == 'list']
         examples += [what for kind, what in section.blocks if kind == 'code']
         out.append(self.returns(page, success, errors + self.paragraphs(shared)))
         types = self.needed_types(page)

@@ -465,7 +465,7 @@ RANGELOCK_API void rangelock_leave(struct rangelock *);
  * gives the mutex up while it waits, and has it again when it returns, whatever it
  * returns.  What the mutex guards may have changed if it waited, which is not told:
  * look anew, and where the look names another range, unlock this one after leave and
- * begin again (rangelock_lock_chosen() does that).  Errors as rangelock_timedwrlock(). */
+ * begin again (rangelock_lock_chosen() does that).  Errors as the timed lock calls. */
 RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_req *req,
 					 const struct rangelock_range *range,
 					 const struct timespec *abstime);
@@ -480,7 +480,7 @@ RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_re
  * choose() returns 0 or a positive errno, which ends the call and is returned, nothing
  * being held; it must be quick, and must not call into the same lock.  A range that
  * was granted and given up again was held for that moment: a write that was has
- * revoked the reservations there.  Errors as rangelock_timedwrlock().
+ * revoked the reservations there.  Errors as the timed lock calls.
  *
  *	static int vma_of(void *arg, struct rangelock_range *range)
  *	{
@@ -542,8 +542,7 @@ struct rangelock_stats {
 	uint64_t reserved_[8];
 };
 
-/* rangelock_stats: what has been counted.
- *   ENOTSUP  the lock does not have RANGELOCK_STATS */
+/* rangelock_stats: ENOTSUP unless the lock has RANGELOCK_STATS. */
 RANGELOCK_API int rangelock_stats(struct rangelock *, struct rangelock_stats *ret_stats);
 
 /* What an engine offers, beyond init, destroy and version. */
