@@ -30,13 +30,14 @@ shown() { # what a reader of the page sees, in plain letters
 
 each_page_names_its_call() {
 	for call in $calls; do
+		shown "$call" 3 >"$tap_dir/shown"
 		for heading in NAME SYNOPSIS DESCRIPTION "SEE ALSO"; do
-			shown "$call" 3 | grep -qx "$heading" || {
+			grep -x "$heading" "$tap_dir/shown" || {
 				echo "$call.3: no $heading"
 				return 1
 			}
 		done
-		shown "$call" 3 | grep -qE "^ .*\\b$call\\(" || {
+		grep -E "^ .*\\b$call\\(" "$tap_dir/shown" || {
 			echo "$call.3: no $call("
 			return 1
 		}
@@ -44,8 +45,9 @@ each_page_names_its_call() {
 }
 
 overview_lists_every_call() {
+	shown rangelock 7 >"$tap_dir/shown"
 	for call in $calls; do
-		shown rangelock 7 | grep -qF "$call(3)" || {
+		grep -F "$call(3)" "$tap_dir/shown" || {
 			echo "rangelock.7: no $call"
 			return 1
 		}
