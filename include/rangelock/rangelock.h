@@ -461,7 +461,7 @@ RANGELOCK_API bool rangelock_is_reserved(struct rangelock *, const struct rangel
 RANGELOCK_API void rangelock_enter(struct rangelock *);
 RANGELOCK_API void rangelock_leave(struct rangelock *);
 
-/* rangelock_wait_entered: called inside enter, and nowhere else; locks the range,
+/* rangelock_wait_entered: lock a range from inside enter, and nowhere else;
  * gives the mutex up while it waits, and has it again when it returns, whatever it
  * returns.  What the mutex guards may have changed if it waited, which is not told:
  * look anew, and where the look names another range, unlock this one after leave and
