@@ -48,7 +48,8 @@ struct __attribute__((may_alias)) req {
 	_Atomic(struct lock *) waits_on;
 
 	/* Of one that is to be told; written with the decision, and by nobody
-	 * after that, since whoever tells it has left the mutex. */
+	 * after that, since whoever tells it has left the mutex.  Before that the checker
+	 * has the link. */
 	struct req *next_answer;
 	uint8_t verdict; /* enum park */
 	bool call_back;	 /* it is told by its callback */
@@ -67,6 +68,10 @@ struct __attribute__((may_alias)) req {
 			uint32_t n;	    /* of the leader: how many there are */
 		} vector;
 	};
+
+	/* In a checked lock (check/check.h), else anything. */
+	uint32_t owner;	 /* the thread whose it is; 0: anyone's */
+	uint32_t search; /* the last one that came by, while it waits */
 };
 
 /* Those whose owners are to be told, in order, once the short mutex has been left. */
@@ -130,6 +135,11 @@ static inline bool is_free(const struct req *req)
 static inline bool sees_all(const struct lock *lock)
 {
 	return lock->flags & (RANGELOCK_CHECKED | RANGELOCK_STATS);
+}
+
+static inline bool is_checked(const struct lock *lock)
+{
+	return lock->flags & RANGELOCK_CHECKED;
 }
 
 /* Do two requests with these modes conflict, where their ranges overlap? */

@@ -74,8 +74,40 @@ void rl_answer(struct answers *answers)
 
 void rl_leave_and_answer(struct lock *lock, struct answers *answers)
 {
-	rl_leave(lock);
+	rl_end_change(lock);
 	rl_answer(answers);
+}
+
+int rl_refuse(struct lock *lock, const struct req *req, const char *call, int error)
+{
+	struct report report;
+	bool checked = is_checked(lock);
+
+	if (checked)
+		rl_check_misuse(lock, req, call, &report);
+	rl_end_change(lock);
+	if (checked)
+		rl_check_say(&report);
+	return error;
+}
+
+/* On a checked lock, instead of waiting for ever: if req still waits, it gives up. */
+static __attribute__((noinline)) bool is_deadlock(struct lock *lock, struct req *req,
+						  struct waiter *self)
+{
+	struct report report;
+	struct answers answers;
+
+	rl_begin_change(lock); /* does not fail, as below */
+	if (rl_check_wait(self, req, &report)) {
+		rl_end_change(lock);
+		return false;
+	}
+	answers_init(&answers);
+	rl_tree_give_up(lock, req, false, &answers);
+	rl_leave_and_answer(lock, &answers);
+	rl_check_say(&report);
+	return true;
 }
 
 int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answers,
@@ -83,21 +115,27 @@ int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answer
 {
 	struct debt *mine = rl_mine(debt);
 	uint32_t crowd = req->blockers;
+	bool checked = is_checked(lock);
+	struct waiter self;
 
 	rl_leave_and_answer(lock, answers);
 	if (mine->first)
 		run_callbacks(mine); /* C2 */
+	if (checked && is_deadlock(lock, req, &self))
+		return EDEADLK;
 
 	enum park verdict = rl_park(&req->park, crowd, abstime);
+	if (checked)
+		rl_check_waited(&self);
 	if (verdict == PARK_TIMED_OUT) {
 		answers_init(answers);
-		rl_enter(lock); /* does not fail: nobody may destroy it while we are here */
+		rl_begin_change(lock); /* does not fail: nobody may destroy it meanwhile */
 		if (is_waiting(lock, req)) {
 			rl_tree_give_up(lock, req, false, answers);
 			rl_leave_and_answer(lock, answers);
 			return ETIMEDOUT;
 		}
-		rl_leave(lock);
+		rl_end_change(lock);
 		verdict = rl_park(&req->park, 0, NULL); /* A1 */
 	}
 	if (verdict != PARK_GRANTED)

@@ -7,17 +7,15 @@
 
 /* Enter the mutex, if req holds a range of this lock.  Else an error, and it is not
  * entered. */
-static int enter_as_holder(struct lock *lock, struct req *req, struct answers *answers)
+static int enter_as_holder(struct lock *lock, struct req *req, const char *call,
+			   struct answers *answers)
 {
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 
 	if (error)
 		return error;
 	answers_init(answers);
-	if (is_held(lock, req))
-		return 0;
-	rl_leave(lock);
-	return EPERM;
+	return is_own(lock, req) ? 0 : rl_refuse(lock, req, call, EPERM);
 }
 
 int rangelock_downgrade(struct rangelock *public_lock, struct rangelock_req *public_req)
@@ -29,7 +27,7 @@ int rangelock_downgrade(struct rangelock *public_lock, struct rangelock_req *pub
 	if (!lock || !req)
 		return EINVAL;
 
-	int error = enter_as_holder(lock, req, &answers);
+	int error = enter_as_holder(lock, req, "downgrade", &answers);
 	if (error)
 		return error;
 	note_releasing(lock, req); /* what was written, for those who come to read */
@@ -47,7 +45,7 @@ int rangelock_tryupgrade(struct rangelock *public_lock, struct rangelock_req *pu
 	if (!lock || !req)
 		return EINVAL;
 
-	int error = enter_as_holder(lock, req, &answers);
+	int error = enter_as_holder(lock, req, "tryupgrade", &answers);
 	if (error)
 		return error;
 	error = rl_tree_try_upgrade(lock, req, &answers);
@@ -66,7 +64,7 @@ int rangelock_upgrade(struct rangelock *public_lock, struct rangelock_req *publi
 	if (!lock || !req)
 		return EINVAL;
 
-	int error = enter_as_holder(lock, req, &answers);
+	int error = enter_as_holder(lock, req, "upgrade", &answers);
 	if (error)
 		return error;
 	rl_store(&req->park, PARK_WAITING, relaxed);
@@ -89,7 +87,7 @@ int rangelock_reduce(struct rangelock *public_lock, struct rangelock_req *public
 	if (!lock || !req || start >= end)
 		return EINVAL;
 
-	int error = enter_as_holder(lock, req, &answers);
+	int error = enter_as_holder(lock, req, "reduce", &answers);
 	if (error)
 		return error;
 	if (start < req->node.start || req->node.end < end) {
@@ -113,13 +111,17 @@ int rangelock_split(struct rangelock *public_lock, struct rangelock_req *public_
 		return EINVAL;
 
 	watch(lock, tail);
-	int error = enter_as_holder(lock, req, &answers);
+	int error = enter_as_holder(lock, req, "split", &answers);
 	if (error)
 		return error;
-	if (at <= req->node.start || req->node.end <= at || !is_free(tail))
+	if (!is_free(tail))
+		return rl_refuse(lock, tail, "split", EINVAL);
+	if (at <= req->node.start || req->node.end <= at) {
 		error = EINVAL;
-	else
+	} else {
 		rl_tree_split(lock, req, at, tail, &answers);
+		tail->owner = req->owner;
+	}
 	rl_leave_and_answer(lock, &answers);
 	return error;
 }
@@ -134,7 +136,7 @@ int rangelock_tryextend(struct rangelock *public_lock, struct rangelock_req *pub
 	if (!lock || !req || start >= end)
 		return EINVAL;
 
-	int error = enter_as_holder(lock, req, &answers);
+	int error = enter_as_holder(lock, req, "tryextend", &answers);
 	if (error)
 		return error;
 	if (req->node.start < start || end < req->node.end)

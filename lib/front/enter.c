@@ -46,6 +46,17 @@ void rangelock_leave(struct rangelock *lock)
 	rl_leave(to_lock(lock));
 }
 
+/* Inside, and staying there. */
+static void say_in_use(const struct lock *lock, const struct req *req, const char *call)
+{
+	struct report report;
+
+	rl_check_begin(lock);
+	rl_check_misuse(lock, req, call, &report);
+	rl_check_end(lock);
+	rl_check_say(&report);
+}
+
 int rangelock_wait_entered(struct rangelock *public_lock, struct rangelock_req *public_req,
 			   const struct rangelock_range *range, const struct timespec *abstime)
 {
@@ -53,21 +64,29 @@ int rangelock_wait_entered(struct rangelock *public_lock, struct rangelock_req *
 	struct req *req = to_req(public_req);
 	struct answers answers;
 
-	if (!lock || !req || !is_sound_range(range) || !is_free(req))
+	if (!lock || !req || !is_sound_range(range))
 		return EINVAL;
+	if (!is_free(req)) {
+		if (is_checked(lock))
+			say_in_use(lock, req, "wait_entered");
+		return EINVAL;
+	}
 
 	watch(lock, req);
 	answers_init(&answers);
+	rl_check_begin(lock);
 	int error = rl_arrive(lock, req, range, WAIT, abstime, &answers);
 	if (error == EINPROGRESS) {
 		note_leaving(lock);
 		error = rl_leave_and_wait(lock, req, &answers, abstime);
 		enter(lock);
-	} else if (!error) {
-		/* It has revoked no commit that waits, which would have been in its way:
-		 * nobody is to be told. */
-		note_acquired(lock, req);
+		return error;
 	}
+	rl_check_end(lock);
+	/* It has revoked no commit that waits, which would have been in its way: nobody is to
+	 * be told. */
+	if (!error)
+		note_acquired(lock, req);
 	return error;
 }
 
@@ -89,12 +108,16 @@ int rangelock_lock_chosen(struct rangelock *public_lock, struct rangelock_req *p
 		return EINVAL;
 
 	watch(lock, req);
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 	if (error)
 		return error;
+	if (!is_free(req))
+		return rl_refuse(lock, req, "lock_chosen", EINVAL);
+	rl_check_end(lock);
 	note_entered(lock);
 	answers_init(&answers);
-	error = is_free(req) ? choose(arg, &range) : EINVAL;
+	error = choose(arg, &range);
+	rl_check_begin(lock);
 	while (!error) {
 		if (!is_sound_range(&range)) {
 			error = EINVAL;
@@ -114,6 +137,7 @@ int rangelock_lock_chosen(struct rangelock *public_lock, struct rangelock_req *p
 		enter(lock);
 		answers_init(&answers);
 		error = choose(arg, &range);
+		rl_check_begin(lock);
 		if (!error && same_range(req, &range))
 			break;
 		rl_tree_remove(lock, req, &answers);

@@ -19,6 +19,7 @@
 #define RL_FRONT_FRONT_H
 
 #include "base/annotate.h"
+#include "check/check.h"
 #include "front/word.h"
 #include "tree/tree.h"
 
@@ -73,11 +74,37 @@ static inline bool is_held(const struct lock *lock, const struct req *req)
 	return req->state == REQ_HELD && req->lock == lock;
 }
 
+/* Inside the mutex: does it, and may this thread give that up or change it? */
+static inline bool is_own(const struct lock *lock, const struct req *req)
+{
+	return is_held(lock, req) && rl_check_may(lock, req);
+}
+
 /* Inside the mutex: does its call wait on this lock?  It may be in use on another. */
 static inline bool is_waiting(const struct lock *lock, const struct req *req)
 {
 	return rl_load(&req->waits_on, relaxed) == lock; /* E4 */
 }
+
+/* Take the short mutex, to change the engine: what the checker needs, too.  EINVAL: destroyed. */
+static inline int rl_begin_change(struct lock *lock)
+{
+	int error = rl_enter(lock);
+
+	if (!error)
+		rl_check_begin(lock);
+	return error;
+}
+
+static inline void rl_end_change(struct lock *lock)
+{
+	rl_check_end(lock);
+	rl_leave(lock);
+}
+
+/* Leave the mutex: the call, of this name, is refused with this error because of what req
+ * is.  A checked lock says so.  Returns the error. */
+int rl_refuse(struct lock *lock, const struct req *req, const char *call, int error);
 
 /*
  * Inside the mutex: take req in, which is free, for this range.  0: it is held.
@@ -93,7 +120,8 @@ void rl_answer(struct answers *answers);
 /* Leave the mutex, and tell them. */
 void rl_leave_and_answer(struct lock *lock, struct answers *answers);
 
-/* Leave the mutex, tell them, and wait until abstime for the answer to req, which waits. */
+/* Leave the mutex, tell them, and wait until abstime for the answer to req, which waits.
+ * EDEADLK: that would be for ever, as a checked lock says. */
 int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answers,
 		      const struct timespec *abstime);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/annotate.h"
+#include "check/check.h"
 #include "front/word.h"
 #include "tree/tree.h"
 
@@ -26,7 +27,7 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		attr = &defaults;
 	if (!lock || !attr_is_known(attr))
 		return EINVAL;
-	if (attr->engine != RANGELOCK_TREE || attr->flags)
+	if (attr->engine != RANGELOCK_TREE || (attr->flags & ~RANGELOCK_CHECKED))
 		return ENOTSUP;
 
 	memset(public_lock, 0, sizeof(*public_lock));
@@ -35,6 +36,19 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 	lock->name = attr->name;
 	rl_store(&lock->word, first_word(lock), relaxed);
 	return 0;
+}
+
+static int refuse_destroy(struct lock *lock)
+{
+	struct report report;
+	bool checked = is_checked(lock);
+
+	if (checked)
+		rl_check_in_use(lock, &report);
+	rl_leave(lock);
+	if (checked)
+		rl_check_say(&report);
+	return EBUSY;
 }
 
 int rangelock_destroy(struct rangelock *public_lock)
@@ -47,10 +61,8 @@ int rangelock_destroy(struct rangelock *public_lock)
 	int error = rl_enter(lock);
 	if (error)
 		return error;
-	if (!rl_tree_is_empty(lock)) {
-		rl_leave(lock);
-		return EBUSY;
-	}
+	if (!rl_tree_is_empty(lock))
+		return refuse_destroy(lock);
 	rl_leave_dead(lock);
 	if (rl_watched) /* all that was done under this lock is over */
 		rl_annotate_acquired(lock, RANGELOCK_FULL, RANGELOCK_WRITE);
@@ -96,7 +108,8 @@ unsigned rangelock_engine_caps(enum rangelock_engine engine)
 	return engine == RANGELOCK_TREE
 		   ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
 			 RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
-			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER
+			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
+			 RANGELOCK_CAP_CHECKED
 		   : 0;
 }
 

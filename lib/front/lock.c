@@ -19,6 +19,7 @@ int rl_arrive(struct lock *lock, struct req *req, const struct rangelock_range *
 	if (blockers && !is_sound_time(abstime))
 		return EINVAL;
 	describe(req, range->start, range->end, range->mode);
+	rl_check_own(lock, req);
 	rl_store(&req->park, PARK_WAITING, relaxed);
 	rl_tree_insert(lock, req, rl_tree_arrive(lock), blockers, answers);
 	return blockers ? EINPROGRESS : 0;
@@ -31,12 +32,14 @@ static __attribute__((noinline)) int lock_slow(struct lock *lock, struct req *re
 {
 	struct rangelock_range range = { start, end, mode };
 	struct answers answers;
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 
 	if (error)
 		return error;
+	if (!is_free(req))
+		return rl_refuse(lock, req, "lock", EINVAL);
 	answers_init(&answers);
-	error = is_free(req) ? rl_arrive(lock, req, &range, patience, abstime, &answers) : EINVAL;
+	error = rl_arrive(lock, req, &range, patience, abstime, &answers);
 	if (error == EINPROGRESS)
 		return rl_leave_and_wait(lock, req, &answers, abstime);
 	rl_leave_and_answer(lock, &answers);
@@ -130,42 +133,39 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 		return EINVAL;
 
 	watch(lock, req);
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 	if (error)
 		return error;
+	if (!is_free(req))
+		return rl_refuse(lock, req, "rdlock_nested", EINVAL);
+	if (!is_held(lock, outer))
+		return rl_refuse(lock, outer, "rdlock_nested", EPERM);
 	answers_init(&answers);
-	if (!is_free(req)) {
-		error = EINVAL;
-	} else if (!is_held(lock, outer)) {
-		error = EPERM;
-	} else {
-		describe(req, start, end, RANGELOCK_READ);
-		req->flags = REQ_NESTED;
-		rl_store(&req->park, PARK_WAITING, relaxed);
-		rl_tree_insert_nested(lock, req, &answers);
-		if (req->state == REQ_WAITING)
-			return rl_leave_and_wait(lock, req, &answers, NULL);
-	}
+	describe(req, start, end, RANGELOCK_READ);
+	req->flags = REQ_NESTED;
+	rl_check_own(lock, req);
+	rl_store(&req->park, PARK_WAITING, relaxed);
+	rl_tree_insert_nested(lock, req, &answers);
+	if (req->state == REQ_WAITING)
+		return rl_leave_and_wait(lock, req, &answers, NULL);
 	rl_leave_and_answer(lock, &answers);
-	if (!error)
-		note_acquired(lock, req);
-	return error;
+	note_acquired(lock, req);
+	return 0;
 }
 
 static __attribute__((noinline)) int unlock_slow(struct lock *lock, struct req *req)
 {
 	struct answers answers;
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 
 	if (error)
 		return error;
+	if (!is_own(lock, req))
+		return rl_refuse(lock, req, "unlock", EPERM);
 	answers_init(&answers);
-	if (is_held(lock, req))
-		rl_tree_remove(lock, req, &answers);
-	else
-		error = EPERM;
+	rl_tree_remove(lock, req, &answers);
 	rl_leave_and_answer(lock, &answers);
-	return error;
+	return 0;
 }
 
 static inline int give(struct lock *lock, struct req *req)
@@ -208,7 +208,7 @@ int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public
 	if (!lock || !req)
 		return EINVAL;
 
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 	if (error)
 		return error;
 	answers_init(&answers);

@@ -9,13 +9,9 @@
 static int enter_with_free(struct lock *lock, const struct req *req)
 {
 	watch(lock, req);
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 
-	if (!error && !is_free(req)) {
-		rl_leave(lock);
-		error = EINVAL;
-	}
-	return error;
+	return error || is_free(req) ? error : rl_refuse(lock, req, "reserve", EINVAL);
 }
 
 int rangelock_reserve(struct rangelock *public_lock, struct rangelock_req *public_req,
@@ -31,7 +27,7 @@ int rangelock_reserve(struct rangelock *public_lock, struct rangelock_req *publi
 	if (error)
 		return error;
 	error = rl_tree_reserve(lock, req, start, end);
-	rl_leave(lock);
+	rl_end_change(lock);
 	return error;
 }
 
@@ -50,7 +46,7 @@ int rangelock_reserve_gap(struct rangelock *public_lock, struct rangelock_req *p
 		return error;
 	error = rl_tree_reserve_gap(lock, req, size, align, lo, hi);
 	uint64_t start = req->node.start; /* once the mutex is left it may be revoked */
-	rl_leave(lock);
+	rl_end_change(lock);
 	if (!error)
 		*ret_start = start;
 	return error;
@@ -79,17 +75,20 @@ int rangelock_commit(struct rangelock *public_lock, struct rangelock_req *public
 	if (!lock || !req)
 		return EINVAL;
 
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 	if (error)
 		return error;
 	answers_init(&answers);
 	error = reservation(lock, req);
+	if (error == EPERM)
+		return rl_refuse(lock, req, "commit", EPERM);
 	if (!error) {
 		blockers = rl_tree_conflicts(lock, req->node.start, req->node.end, RANGELOCK_WRITE);
 		if (blockers && !is_sound_time(abstime))
 			error = EINVAL;
 	}
 	if (!error) {
+		rl_check_own(lock, req);
 		rl_store(&req->park, PARK_WAITING, relaxed);
 		rl_tree_commit(lock, req, blockers, &answers);
 		if (blockers)
@@ -109,13 +108,15 @@ int rangelock_unreserve(struct rangelock *public_lock, struct rangelock_req *pub
 	if (!lock || !req)
 		return EINVAL;
 
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 	if (error)
 		return error;
 	error = reservation(lock, req);
+	if (error == EPERM)
+		return rl_refuse(lock, req, "unreserve", EPERM);
 	if (!error)
 		rl_tree_unreserve(lock, req);
-	rl_leave(lock);
+	rl_end_change(lock);
 	return error;
 }
 

@@ -15,11 +15,14 @@ int rangelock_submit(struct rangelock *public_lock, struct rangelock_req *public
 		return EINVAL;
 
 	watch(lock, req);
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 	if (error)
 		return error;
+	if (!is_free(req))
+		return rl_refuse(lock, req, "submit", EINVAL);
 	answers_init(&answers);
-	error = is_free(req) ? rl_arrive(lock, req, range, WAIT, NULL, &answers) : EINVAL;
+	error = rl_arrive(lock, req, range, WAIT, NULL, &answers);
+	req->owner = 0; /* anyone's */
 	if (error == EINPROGRESS) {
 		req->flags = REQ_SUBMITTED;
 		req->callback.fn = granted;

@@ -22,19 +22,31 @@ static bool is_sound_vector(const struct rangelock_range ranges[], size_t n)
 	return true;
 }
 
-/* Inside the mutex: may all be taken in, and if one has to wait, until abstime? */
-static int check_vector(const struct lock *lock, struct req *first,
-			const struct rangelock_range ranges[], size_t n,
-			const struct timespec *abstime)
+/* Inside the mutex: the first that is in use, or NULL. */
+static const struct req *first_in_use(struct req *first, size_t n)
 {
-	uint32_t blockers = 0;
-
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++)
 		if (!is_free(nth_req(first, i)))
-			return EINVAL;
-		blockers |= rl_tree_conflicts(lock, ranges[i].start, ranges[i].end, ranges[i].mode);
-	}
-	return blockers && !is_sound_time(abstime) ? EINVAL : 0;
+			return nth_req(first, i);
+	return NULL;
+}
+
+/* Inside the mutex: the first that is not this thread's to give up, or NULL. */
+static const struct req *first_not_own(const struct lock *lock, struct req *first, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!is_own(lock, nth_req(first, i)))
+			return nth_req(first, i);
+	return NULL;
+}
+
+/* Inside the mutex: would one of them have to wait? */
+static bool has_to_wait(const struct lock *lock, const struct rangelock_range ranges[], size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (rl_tree_conflicts(lock, ranges[i].start, ranges[i].end, ranges[i].mode))
+			return true;
+	return false;
 }
 
 int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
@@ -49,15 +61,17 @@ int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
 
 	for (size_t i = 0; i < n; i++)
 		watch(lock, nth_req(first, i));
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 	if (error)
 		return error;
-	answers_init(&answers);
-	error = check_vector(lock, first, ranges, n, abstime);
-	if (error) {
-		rl_leave(lock);
-		return error;
+	const struct req *used = first_in_use(first, n);
+	if (used)
+		return rl_refuse(lock, used, "lockv", EINVAL);
+	if (!is_sound_time(abstime) && has_to_wait(lock, ranges, n)) {
+		rl_end_change(lock);
+		return EINVAL;
 	}
+	answers_init(&answers);
 
 	uint64_t arrival = rl_tree_arrive(lock);
 	for (size_t i = 0; i < n; i++) {
@@ -68,6 +82,7 @@ int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
 
 		describe(req, r->start, r->end, r->mode);
 		req->flags = REQ_VECTOR;
+		rl_check_own(lock, req);
 		rl_tree_insert(lock, req, arrival, blockers, &answers);
 	}
 	rl_store(&first->park, PARK_WAITING, relaxed);
@@ -89,16 +104,17 @@ int rangelock_unlockv(struct rangelock *public_lock, struct rangelock_req reqs[]
 	if (!lock || !first || n == 0)
 		return EINVAL;
 
-	int error = rl_enter(lock);
+	int error = rl_begin_change(lock);
 	if (error)
 		return error;
+	const struct req *other = first_not_own(lock, first, n);
+	if (other)
+		return rl_refuse(lock, other, "unlockv", EPERM);
 	answers_init(&answers);
-	for (size_t i = 0; i < n && !error; i++)
-		error = is_held(lock, nth_req(first, i)) ? 0 : EPERM;
-	for (size_t i = 0; i < n && !error; i++) {
+	for (size_t i = 0; i < n; i++) {
 		note_releasing(lock, nth_req(first, i));
 		rl_tree_remove(lock, nth_req(first, i), &answers);
 	}
 	rl_leave_and_answer(lock, &answers);
-	return error;
+	return 0;
 }

@@ -115,6 +115,21 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
 	return n;
 }
 
+const struct req *rl_tree_blocker(const struct req *req, const struct req *after)
+{
+	uint64_t start = req->node.start, end = req->node.end;
+	struct claim claim = claim_of(req);
+	const struct req *q = after ? next(after, start, end) : first(req->lock, start, end);
+
+	for (; q; q = next(q, start, end)) {
+		struct claim other = claim_of(q);
+
+		if (q != req && precedes(&other, &claim))
+			return q;
+	}
+	return NULL;
+}
+
 /* ---- Who is to be told ---- */
 
 void rl_tree_answer(struct req *req, enum park verdict, struct answers *answers)

@@ -18,6 +18,10 @@ void rl_tree_answer(struct req *req, enum park verdict, struct answers *answers)
 /* How many requests in the engine conflict with this range, held or waiting? */
 uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end, unsigned mode);
 
+/* Whom req, which waits, waits for: the first one if after is NULL, else the one after it.
+ * NULL: no more. */
+const struct req *rl_tree_blocker(const struct req *req, const struct req *after);
+
 /* The next number of arrival. */
 uint64_t rl_tree_arrive(struct lock *lock);
 

@@ -138,10 +138,22 @@ static unsigned known_processors(void)
 	return n;
 }
 
+/* In the child of a fork its only thread keeps the number that it had. */
+static uint32_t known_thread(void)
+{
+	static RL_THREAD_LOCAL uint32_t known;
+	uint32_t *mine = rl_mine(known);
+
+	if (*mine == 0)
+		*mine = (uint32_t)syscall(SYS_gettid);
+	return *mine;
+}
+
 const struct wait_ops rl_wait_futex = {
 	.sleep = futex_sleep,
 	.wake = futex_wake,
 	.processors = known_processors,
+	.thread = known_thread,
 };
 
 const struct wait_ops *rl_wait = &rl_wait_futex;

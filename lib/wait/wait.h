@@ -24,6 +24,8 @@ struct wait_ops {
 	void (*wake)(_Atomic uint32_t *word);
 	/* On how many processors may this process run?  Asked often. */
 	unsigned (*processors)(void);
+	/* A number that is the calling thread's alone, and not 0. */
+	uint32_t (*thread)(void);
 };
 
 extern const struct wait_ops rl_wait_futex; /* what the library ships with */

@@ -50,9 +50,20 @@ static unsigned one_processor(void)
 	return 1; /* nobody spins */
 }
 
+static uint32_t fiber_number(void)
+{
+	const struct fiber *self = fiber_self();
+
+	for (unsigned i = 0; i < ACTORS; i++)
+		if (self == &world.actors[i].fiber)
+			return 2 + i;
+	return 1; /* no fiber */
+}
+
 const struct wait_ops world_wait_ops = { .sleep = sleep_as_fiber,
 					 .wake = wake_fiber,
-					 .processors = one_processor };
+					 .processors = one_processor,
+					 .thread = fiber_number };
 
 /* ---- The calls, inside a fiber ---- */
 

@@ -331,8 +331,8 @@ START_TEST(sleeps_that_lie_break_nothing)
 	uint64_t timeouts = 0, cancels = 0;
 
 	watch_allocations();
-	ops =
-	    (struct wait_ops){ restless_sleep, generous_wake, _i ? two_processors : one_processor };
+	ops = (struct wait_ops){ restless_sleep, generous_wake, _i ? two_processors : one_processor,
+				 rl_wait_futex.thread };
 	/* On a busy machine the threads may run one after the other, and never meet. */
 	for (int tries = 0; tries < 100 && !(timeouts && cancels); tries++) {
 		storm(NULL);
@@ -510,7 +510,8 @@ START_TEST(a_deadline_beyond_reach_is_none)
 	struct actor waiters[MANY];
 
 	old_kernel = _i;
-	ops = (struct wait_ops){ counting_sleep, rl_wait_futex.wake, one_processor };
+	ops = (struct wait_ops){ counting_sleep, rl_wait_futex.wake, one_processor,
+				 rl_wait_futex.thread };
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
 	for (int i = 0; i < MANY; i++)
 		actor_queue_until(&waiters[i], &lock, RANGELOCK_READ, 0, 10, far[i]);
@@ -584,7 +585,8 @@ START_TEST(a_cancelled_thread_ends_its_call_first)
 	void *end;
 
 	result = -1;
-	ops = (struct wait_ops){ counting_sleep, rl_wait_futex.wake, one_processor };
+	ops = (struct wait_ops){ counting_sleep, rl_wait_futex.wake, one_processor,
+				 rl_wait_futex.thread };
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, lock_and_be_cancelled, timed ? &soon : NULL),
 			 0);
