@@ -366,14 +366,21 @@ void rl_check_in_use(const struct lock *lock, struct report *ret_report)
 	say(ret_report, "\n");
 }
 
-void rl_check_say(const struct report *report)
+static void tell(const char *text, size_t length)
 {
 	int callers_errno = errno;
 
-	/* In one piece; if nobody can hear it, the errno is all there is. */
-	ssize_t written = write(STDERR_FILENO, report->text, report->length);
+	/* In one piece; if nobody can hear it, the call's error is all there is. */
+	ssize_t written = write(STDERR_FILENO, text, length);
 	(void)written;
 	errno = callers_errno;
+}
+
+void (*rl_check_tell)(const char *text, size_t length) = tell;
+
+void rl_check_say(const struct report *report)
+{
+	rl_check_tell(report->text, report->length);
 }
 
 /* ---- A wait ---- */

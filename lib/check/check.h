@@ -90,8 +90,11 @@ void rl_check_misuse(const struct lock *lock, const struct req *req, const char 
 		     struct report *ret_report);
 void rl_check_in_use(const struct lock *lock, struct report *ret_report);
 
-/* Write it to standard error. */
+/* Have it told. */
 void rl_check_say(const struct report *report);
+
+/* How a report is told: on standard error.  Tests may put their own here. */
+extern void (*rl_check_tell)(const char *text, size_t length);
 
 /* Forget all who wait, and who has the mutex: in the child of a fork. */
 void rl_check_reset(void);

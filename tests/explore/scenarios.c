@@ -836,5 +836,7 @@ static const struct scenario scenarios[] = {
 
 const struct scenario *scenario_by_hand(unsigned i)
 {
-	return i < sizeof(scenarios) / sizeof(scenarios[0]) ? &scenarios[i] : NULL;
+	enum { N = sizeof(scenarios) / sizeof(scenarios[0]) };
+
+	return i < N ? &scenarios[i] : scenario_checked(i - N);
 }

@@ -5,8 +5,9 @@
 
 #include "explore/explore.h"
 
-/* By hand (scenarios.c); with a seeded fault (seeded.c).  NULL past the end. */
+/* By hand (scenarios.c), and the last of them, of checked locks (checked.c); with a seeded fault (seeded.c).  NULL past the end. */
 const struct scenario *scenario_by_hand(unsigned i);
+const struct scenario *scenario_checked(unsigned i);
 const struct scenario *scenario_seeded(unsigned i);
 
 /* Made from a seed (generated.c), the same one each time; valid until the next.
