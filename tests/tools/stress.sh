@@ -42,6 +42,12 @@ keeps_all_busy() {
 		END
 }
 
+# Of calls that are right a checked lock says nothing.
+says_nothing_of_what_is_right() {
+	"$stress" --engine tree --checked --seconds 2 --threads 6 2>"$tap_dir/err" &&
+		exits 1 grep '^rangelock:' "$tap_dir/err"
+}
+
 json_on_stdout() {
 	"$stress" --engine tree --seconds 0.2 --json - 2>/dev/null | python3 -m json.tool
 }
@@ -66,6 +72,8 @@ done
 check "catches it on a fresh seed" catches_busted
 check "JSON of a clean run" tells_json tree 0 --threads 4
 check "keeps all threads busy in every round" keeps_all_busy
+check "JSON of a checked run" tells_json tree 0 --checked
+check "no report from a checked lock" says_nothing_of_what_is_right
 check "JSON of all engines" tells_json all 0
 check "JSON of a violation" tells_json busted 1
 check "JSON alone on standard output" json_on_stdout

@@ -132,7 +132,7 @@ void lock_otherwise(struct ticket *t, bool holds, bool writes)
 				lock_nested(t, u);
 				return;
 			}
-	if (!(w->run->caps & RANGELOCK_CAP_ENTER))
+	if (!(w->run->caps & RANGELOCK_CAP_ENTER) || (holds && w->run->checked))
 		return;
 	if (rng_one_in(&w->rng, 2))
 		lock_entered(t, holds);
@@ -158,14 +158,15 @@ static void random_vector(struct rng *rng, struct span spans[VECTOR])
 }
 
 /* For a time only: the thread may hold what others want that are in its way. */
-void lock_vector(struct worker *w)
+void lock_vector(struct worker *w, bool holds)
 {
 	struct ticket *t = &w->tickets[VECTOR_SLOT];
 	struct rangelock_range ranges[VECTOR];
 	struct span spans[VECTOR];
 	struct life *lives[VECTOR];
 
-	if (atomic_load(&t[0].place) != PLACE_IDLE || atomic_load(&t[1].place) != PLACE_IDLE)
+	if (atomic_load(&t[0].place) != PLACE_IDLE || atomic_load(&t[1].place) != PLACE_IDLE ||
+	    (holds && w->run->checked))
 		return;
 	random_vector(&w->rng, spans);
 	for (int i = 0; i < VECTOR; i++) {
@@ -415,7 +416,7 @@ void go_on_with_reservation(struct ticket *t, bool holds)
 	struct worker *w = t->worker;
 	uint64_t kind = rng_below(&w->rng, 4);
 
-	if (kind == 0) {
+	if (kind == 0 || (holds && w->run->checked)) {
 		unreserve(t);
 	} else if (kind == 1) {
 		int64_t called = stamp();

@@ -54,6 +54,9 @@ struct worker {
 struct run {
 	const struct subject *subject;
 	unsigned caps; /* the calls to make: RANGELOCK_CAP_* */
+	/* The lock is RANGELOCK_CHECKED, and nothing is to be reported: who holds does not
+	 * wait, but for an upgrade or a nested read, and hands nothing on. */
+	bool checked;
 	struct rangelock lock;
 	struct oracle oracle;
 	struct {
@@ -108,7 +111,7 @@ void change_ticket(struct ticket *t, bool alone);
  * worker hold anything, or may it hold a write? */
 void lock_otherwise(struct ticket *t, bool holds, bool writes);
 void submit_ticket(struct ticket *t);
-void lock_vector(struct worker *w);
+void lock_vector(struct worker *w, bool holds);
 void unlock_vector(struct worker *w);
 void reserve_ticket(struct ticket *t);
 
