@@ -50,7 +50,7 @@
  * holds, once a writer has queued between the two.  Threads that take several
  * ranges take them all in one order, ascending say, or all at once with
  * rangelock_lockv(); one that reads more of what it reads uses
- * rangelock_rdlock_nested().
+ * rangelock_rdlock_nested().  RANGELOCK_CHECKED finds those who do not.
  *
  * Memory order.  What was written before an unlock is visible after every
  * later conflicting lock, try and timed ones that succeed included.  ThreadSanitizer,
@@ -132,7 +132,7 @@ struct rangelock_range {
 #define RANGELOCK_MAX_BYPASS 4096
 
 /* Flags of struct rangelock_attr. */
-#define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so */
+#define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so: see below */
 #define RANGELOCK_STATS   0x2u /* count, for rangelock_stats() */
 #define RANGELOCK_BARGING 0x4u /* tree: bounded bypass instead of strict FIFO */
 
@@ -147,10 +147,45 @@ struct rangelock_range {
 struct rangelock_attr {
 	enum rangelock_engine engine;
 	unsigned flags;
-	const char *name; /* for dumps and diagnostics; may be NULL; not copied;
-			     nothing shows it in this version */
+	const char *name; /* for diagnostics (RANGELOCK_CHECKED); may be NULL; not copied */
 	uint64_t reserved_[4]; /* zero */
 };
+
+/*
+ * RANGELOCK_CHECKED: for debugging.  Misuse and deadlocks are refused with an errno, and
+ * a message on standard error, in one write, names lock, range and threads (as gettid()
+ * numbers them; the lines are longer than here):
+ *
+ *	rangelock: deadlock: thread 12 wants to write [0, 10) of lock "inode" (0x7f10),
+ *		held by thread 13 (write [0, 20))
+ *	  thread 13 waits to read [5, 7) of lock "dir" (0x7f50),
+ *		held by thread 12 (write [0, 100))
+ *
+ *	rangelock: unlock by thread 12 refused, lock "inode" (0x7f10):
+ *		request 0x7f90 holds write [0, 20), of thread 13
+ *
+ *   EDEADLK  by any call that waits: it would close a cycle of calls, on any number of
+ *            checked locks, each of which waits for the next; or wait for what its own
+ *            thread holds.  All is as after a time-out: an upgrade is still held for
+ *            read, a reservation stands.  That a wait in the cycle would time out is
+ *            no excuse.  (What rangelock_upgrade() answers on any lock, because of
+ *            another upgrade, comes without a message.)
+ *   EPERM    to unlock or change what another thread has locked, besides what is
+ *            not held
+ *   EINVAL   the request is in use, on this lock or on another checked one
+ *   EBUSY    rangelock_destroy(): the message says how many requests are in use
+ *
+ * A request belongs to the thread that locked it, a split tail to whom the whole belongs.
+ * Any thread may cancel it.  What was submitted is nobody's: any thread may unlock it, and
+ * to wait for it is to wait for no thread.  So what is to be handed on is
+ * submitted, or CHECKED is not for that lock.  The try calls and rangelock_submit() do
+ * not wait, and never find a deadlock.
+ *
+ * No report is a false alarm.  A deadlock goes unseen only where a lock in it is not
+ * checked, a request in it is nobody's, or a commit in it waits behind a write that waits
+ * (the grant of which would revoke it).  A checked lock has no fast path, and all checked
+ * locks share a short mutex.  Other locks pay nothing.
+ */
 
 /* ------------------------------------------------------------------------ *
  * Life of a lock
@@ -187,6 +222,7 @@ RANGELOCK_API int rangelock_destroy(struct rangelock *);
  * it takes.
  *   EINVAL     a NULL object, start >= end, req in use on this lock, lock destroyed
  *   ECANCELED  another thread called rangelock_cancel(); req is idle
+ *   EDEADLK    (RANGELOCK_CHECKED, as for all calls that wait) it would wait for ever
  */
 RANGELOCK_API int rangelock_rdlock(struct rangelock *, struct rangelock_req *req,
 				   uint64_t start, uint64_t end);
@@ -229,7 +265,8 @@ RANGELOCK_API int rangelock_timedwrlock(struct rangelock *, struct rangelock_req
  * rangelock_unlock: give a held range up, from any thread.  Grants those
  * requests for which this was the last one in their way, and wakes just those.
  *   EINVAL     a NULL object, lock destroyed
- *   EPERM      req does not hold a range of this lock
+ *   EPERM      req does not hold a range of this lock, or (RANGELOCK_CHECKED) is
+ *              another thread's
  */
 RANGELOCK_API int rangelock_unlock(struct rangelock *, struct rangelock_req *req);
 
@@ -251,7 +288,8 @@ RANGELOCK_API int rangelock_cancel(struct rangelock *, struct rangelock_req *req
  *
  * None of them but rangelock_upgrade() waits.
  *   EPERM    req does not hold a range of this lock: it is idle, waits, is
- *            reserved, or is in use elsewhere
+ *            reserved, or is in use elsewhere; or (RANGELOCK_CHECKED) is another
+ *            thread's
  *   EINVAL   as everywhere
  *
  *	rangelock_rdlock(&lock, &req, 0, 4096);
@@ -273,7 +311,8 @@ RANGELOCK_API int rangelock_tryupgrade(struct rangelock *, struct rangelock_req 
  * gets in between, so what was read is still true; it goes before all that wait
  * but nested reads, and readers that arrive meanwhile wait for it.
  * After a failure the read is still held.
- *   EDEADLK    another upgrade that waits overlaps: each would wait for the other
+ *   EDEADLK    another upgrade that waits overlaps: each would wait for the other; or
+ *              (RANGELOCK_CHECKED) it would wait for ever
  *   ECANCELED  rangelock_cancel()
  */
 RANGELOCK_API int rangelock_upgrade(struct rangelock *, struct rangelock_req *req);
@@ -338,7 +377,7 @@ RANGELOCK_API int rangelock_rdlock_nested(struct rangelock *, struct rangelock_r
  * requests cancels the call.  The requests are n neighbours in an
  * array; once held, each may be changed and unlocked by itself.
  *   EINVAL     n is 0, ranges of the vector conflict, or a request is in use
- *   ETIMEDOUT, ECANCELED  nothing is held
+ *   ETIMEDOUT, ECANCELED, EDEADLK  nothing is held
  *
  *	struct rangelock_req reqs[2] = { RANGELOCK_REQ_INITIALIZER, RANGELOCK_REQ_INITIALIZER };
  *	const struct rangelock_range move[] = { { from, from + n, RANGELOCK_READ },
@@ -352,7 +391,7 @@ RANGELOCK_API int rangelock_lockv(struct rangelock *, struct rangelock_req reqs[
 				  const struct timespec *abstime);
 
 /* rangelock_unlockv: unlock n neighbours in an array.
- *   EPERM    one of them does not hold; nothing was unlocked
+ *   EPERM    as for one of them; nothing was unlocked
  *   EINVAL   n is 0 */
 RANGELOCK_API int rangelock_unlockv(struct rangelock *, struct rangelock_req reqs[], size_t n);
 
@@ -424,7 +463,7 @@ RANGELOCK_API int rangelock_reserve_gap(struct rangelock *, struct rangelock_req
  * writers that is granted before it revokes it.
  *   0          held, and no overlapping write was granted since the reservation
  *   ECANCELED  it was revoked, or rangelock_cancel() ended it; req is idle
- *   ETIMEDOUT  the reservation stands
+ *   ETIMEDOUT, EDEADLK  the reservation stands
  *   EINVAL     it has to wait, and abstime is unsound; the reservation stands
  *   EPERM      req is not reserved on this lock */
 RANGELOCK_API int rangelock_commit(struct rangelock *, struct rangelock_req *req,

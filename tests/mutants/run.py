@@ -23,13 +23,14 @@ ROOT = pathlib.Path(sys.argv[1]).resolve()
 ONLY = sys.argv[3] if sys.argv[2:3] == ["--only"] else None
 WORDS = " ".join(sys.argv[4 if ONLY else 2:])
 
-LIBRARY = ["front/answer.c", "front/change.c", "front/enter.c", "front/life.c", "front/lock.c",
-           "front/reserve.c", "front/submit.c", "front/vector.c", "front/word.c", "base/annotate.c",
-           "base/itree.c", "tree/tree.c", "wait/wait.c"]
+LIBRARY = ["check/check.c", "front/answer.c", "front/change.c", "front/enter.c", "front/life.c",
+           "front/lock.c", "front/reserve.c", "front/submit.c", "front/vector.c", "front/word.c",
+           "base/annotate.c", "base/itree.c", "tree/tree.c", "wait/wait.c"]
 PROGRAMS = {
     "itree": ["tests/unit/test_itree.c"],
     "annotate": ["tests/unit/test_annotate.c"],
     "arguments": ["tests/unit/test_arguments.c"],
+    "checked": ["tests/unit/test_checked.c"],
     "conflicts": ["tests/unit/test_conflicts.c"],
     "observe": ["tests/unit/test_observe.c"],
     "wait": ["tests/unit/test_wait.c"],
@@ -51,7 +52,7 @@ ARGUMENTS = {"stress": ["--engine", "tree", "--threads", "6", "--seconds", "4", 
 # What it sees of plain accesses comes by the calls that the compiler
 # makes for ThreadSanitizer; where that itself is at work they are its own.
 EXPLORE_SEEN = [f"tests/explore/{f}.c" for f in
-                ("generated", "litmus", "oracle", "scenarios", "seeded")]
+                ("checked", "generated", "litmus", "oracle", "scenarios", "seeded")]
 EXPLORE_UNSEEN = [f"tests/explore/{f}.c" for f in ("machine", "memory", "search", "main")] \
                  + ["tools/common/args.c"]
 EXPLORE_SEAM = ["tests/explore/seam.c", "tests/support/fiber.c"]
