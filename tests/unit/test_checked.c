@@ -72,7 +72,9 @@ static int sleep_as_fiber(_Atomic uint32_t *word, uint32_t expected, const struc
 		return 0;
 	ck_assert_ptr_nonnull(self); /* else nobody would ever wake it */
 	self->sleeps_on = word;
+	fiber_release(players); /* for ThreadSanitizer: all that was done before is seen */
 	fiber_pause();
+	fiber_acquire(players);
 	return 0;
 }
 
@@ -139,15 +141,19 @@ static void play(void *arg)
 {
 	struct player *p = arg;
 
+	fiber_acquire(players);
 	p->result = p->call(p);
 	p->plays = false;
+	fiber_release(players);
 }
 
 static void run_all_awake(void)
 {
 	for (struct player *p = players; p < players + PLAYERS; p++)
 		if (p->plays && !p->sleeps_on) {
+			fiber_release(players);
 			fiber_resume(&p->fiber);
+			fiber_acquire(players);
 			p = players - 1; /* others may be awake now */
 		}
 }
@@ -904,10 +910,49 @@ START_TEST(a_submitted_request_leads_on)
 }
 END_TEST
 
-/* The request that it goes before is what holds it up. */
+/* A nested read goes before a writer, and waits for one who waits behind that writer. */
 START_TEST(a_cycle_that_comes_back_to_the_request_is_found)
 {
-	/* 2 waits for 1 on B, and holds a write on A; 1 reads there, and wants what 2 writes. */
+	ck_assert_int_eq(lock_on(0, 0, 0, 30, 40, READ), 0);
+	ck_assert_int_eq(lock_on(1, 0, 0, 10, 20, WRITE), 0);
+	ck_assert_int_eq(lock_on(3, 0, 0, 5, 6, READ), 0); /* and goes on */
+	ck_assert_int_eq(lock_on(2, 0, 0, 5, 8, WRITE), EINPROGRESS);
+	ck_assert_int_eq(lock_on(1, 1, 0, 6, 7, READ), EINPROGRESS);
+	with(0, 1, 0, 7, 15, READ);
+	ck_assert_int_eq(act_in_vain(0, do_nested), EDEADLK);
+	must_hear("rangelock: deadlock: thread 1 wants to read [7, 15) of lock \"A\" (%p), held by "
+		  "thread 2 (write [10, 20))\n"
+		  "  thread 2 waits to read [6, 7) of lock \"A\" (%p), behind thread 3 (write [5, "
+		  "8))\n"
+		  "  thread 3 waits to write [5, 8) of lock \"A\" (%p), behind thread 1 (read [7, "
+		  "15))\n",
+		  (void *)&locks[0], (void *)&locks[0], (void *)&locks[0]);
+}
+END_TEST
+
+/* Though it has not woken up. */
+static int cancel_and_lock(struct player *p)
+{
+	int error = rangelock_cancel(p->lock, &players[1].reqs[1]);
+
+	return error ? error : do_lock(p);
+}
+
+START_TEST(who_was_canceled_waits_no_more)
+{
+	ck_assert_int_eq(lock_on(0, 0, 0, 0, 10, WRITE), 0);
+	ck_assert_int_eq(lock_on(1, 0, 0, 20, 30, WRITE), 0);
+	ck_assert_int_eq(lock_on(1, 1, 0, 5, 6, READ), EINPROGRESS);
+	with(0, 1, 0, 20, 21, READ);
+	ck_assert_int_eq(act(0, cancel_and_lock), EINPROGRESS);
+	ck_assert_int_eq(result_of(&players[1]), ECANCELED);
+	must_be_silent();
+}
+END_TEST
+
+/* From one who waits to the next, on one lock and another. */
+START_TEST(a_cycle_through_many_who_wait_is_found)
+{
 	ck_assert_int_eq(lock_on(0, 0, 0, 0, 10, READ), 0);
 	ck_assert_int_eq(lock_on(1, 0, 0, 10, 20, WRITE), 0);
 	ck_assert_int_eq(lock_on(2, 0, 0, 5, 8, WRITE), EINPROGRESS);
@@ -1379,6 +1424,8 @@ int main(void)
 	tcase_add_test(tc, a_commit_that_may_be_revoked_is_no_cycle);
 	tcase_add_test(tc, a_vector_waits_as_a_whole);
 	tcase_add_test(tc, a_submitted_request_leads_on);
+	tcase_add_test(tc, who_was_canceled_waits_no_more);
+	tcase_add_test(tc, a_cycle_through_many_who_wait_is_found);
 	tcase_add_test(tc, a_cycle_that_comes_back_to_the_request_is_found);
 	tcase_add_test(tc, many_ways_that_do_not_come_back_are_no_deadlock);
 	tcase_add_test(tc, what_a_callback_gives_up_is_no_deadlock);
