@@ -526,6 +526,62 @@ static void a_wait_that_failed(void)
 	AT_ONCE(hold_for_three_turns, wait_and_do_it_anyway);
 }
 
+/* -- Checked locks ------------------------------------------------------------ */
+
+static long other_data;
+
+static void lock_both(struct rangelock *first, long *under_first, struct rangelock *second,
+		      long *under_second)
+{
+	for (int i = 0; i < 40; i++) {
+		struct rangelock_req one = RANGELOCK_REQ_INITIALIZER,
+				     two = RANGELOCK_REQ_INITIALIZER;
+
+		MUST(rangelock_wrlock(first, &one, 0, 10) == 0);
+		++*under_first;
+		if (i % 4 == 0)
+			sched_yield();
+		int error = rangelock_wrlock(second, &two, 5, 15);
+		if (!error)
+			++*under_second;
+		MUST(rangelock_unlock(first, &one) == 0);
+		MUST(error == EDEADLK || rangelock_unlock(second, &two) == 0);
+	}
+}
+
+static void one_order(void)
+{
+	lock_both(&lock, &data, &other_lock, &other_data);
+}
+
+static void other_order(void)
+{
+	lock_both(&other_lock, &other_data, &lock, &data);
+}
+
+static void make_checked(unsigned flags)
+{
+	struct rangelock_attr attr = { .flags = flags, .name = "checked" };
+
+	MUST(rangelock_destroy(&lock) == 0 && rangelock_destroy(&other_lock) == 0);
+	MUST(rangelock_init(&lock, &attr) == 0 && rangelock_init(&other_lock, &attr) == 0);
+}
+
+static void checked_locks(void)
+{
+	make_checked(RANGELOCK_CHECKED);
+	all_at_once();
+	AT_ONCE(one_order, other_order, one_order);
+	make_checked(0);
+}
+
+static void a_checked_lock_of_others(void)
+{
+	make_checked(RANGELOCK_CHECKED);
+	neighbouring_bytes();
+	make_checked(0);
+}
+
 /* ----------------------------------------------------------------------------- */
 
 static const struct scenario {
@@ -548,6 +604,7 @@ static const struct scenario {
 	RIGHT(destroyed_and_freed),
 	RIGHT(cancelled_by_another_thread),
 	RIGHT(looked_at_meanwhile),
+	RIGHT(checked_locks),
 	WRONG(one_without_a_lock),
 	WRONG(reads_without_a_lock),
 	WRONG(neighbouring_bytes),
@@ -566,6 +623,7 @@ static const struct scenario {
 	WRONG(after_unlock),
 	WRONG(a_trylock_that_failed),
 	WRONG(a_wait_that_failed),
+	WRONG(a_checked_lock_of_others),
 };
 enum { N_SCENARIOS = sizeof(scenarios) / sizeof(scenarios[0]) };
 
