@@ -50,7 +50,8 @@
  * holds, once a writer has queued between the two.  Threads that take several
  * ranges take them all in one order, ascending say, or all at once with
  * rangelock_lockv(); one that reads more of what it reads uses
- * rangelock_rdlock_nested().  RANGELOCK_CHECKED finds those who do not.
+ * rangelock_rdlock_nested().  A lock made with RANGELOCK_CHECKED finds those
+ * who do not.
  *
  * Memory order.  What was written before an unlock is visible after every
  * later conflicting lock, try and timed ones that succeed included.  ThreadSanitizer,
@@ -131,28 +132,10 @@ struct rangelock_range {
  * where grants are not strictly FIFO (RANGELOCK_BARGING; list; sharded). */
 #define RANGELOCK_MAX_BYPASS 4096
 
-/* Flags of struct rangelock_attr. */
-#define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so: see below */
-#define RANGELOCK_STATS   0x2u /* count, for rangelock_stats() */
-#define RANGELOCK_BARGING 0x4u /* tree: bounded bypass instead of strict FIFO */
-
 /*
- * How a lock is to be made.  All zero means defaults; use a designated
- * initializer, so that fields added later are zero:
+ * Flags of struct rangelock_attr.
  *
- *	struct rangelock_attr attr = { .engine = RANGELOCK_TREE, .name = "inode" };
- *
- * (in C++ before C++20: rangelock_attr attr{}; attr.name = "inode";)
- */
-struct rangelock_attr {
-	enum rangelock_engine engine;
-	unsigned flags;
-	const char *name; /* for diagnostics (RANGELOCK_CHECKED); may be NULL; not copied */
-	uint64_t reserved_[4]; /* zero */
-};
-
-/*
- * RANGELOCK_CHECKED: for debugging.  Misuse and deadlocks are refused with an errno, and
+ * RANGELOCK_CHECKED is for debugging.  Misuse and deadlocks are refused with an errno, and
  * a message on standard error, in one write, names lock, range and threads (as gettid()
  * numbers them; the lines are longer than here):
  *
@@ -186,6 +169,24 @@ struct rangelock_attr {
  * (the grant of which would revoke it).  A checked lock has no fast path, and all checked
  * locks share a short mutex.  Other locks pay nothing.
  */
+#define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so */
+#define RANGELOCK_STATS   0x2u /* count, for rangelock_stats() */
+#define RANGELOCK_BARGING 0x4u /* tree: bounded bypass instead of strict FIFO */
+
+/*
+ * How a lock is to be made.  All zero means defaults; use a designated
+ * initializer, so that fields added later are zero:
+ *
+ *	struct rangelock_attr attr = { .engine = RANGELOCK_TREE, .name = "inode" };
+ *
+ * (in C++ before C++20: rangelock_attr attr{}; attr.name = "inode";)
+ */
+struct rangelock_attr {
+	enum rangelock_engine engine;
+	unsigned flags;
+	const char *name; /* for diagnostics (RANGELOCK_CHECKED); may be NULL; not copied */
+	uint64_t reserved_[4]; /* zero */
+};
 
 /* ------------------------------------------------------------------------ *
  * Life of a lock
@@ -222,7 +223,7 @@ RANGELOCK_API int rangelock_destroy(struct rangelock *);
  * it takes.
  *   EINVAL     a NULL object, start >= end, req in use on this lock, lock destroyed
  *   ECANCELED  another thread called rangelock_cancel(); req is idle
- *   EDEADLK    (RANGELOCK_CHECKED, as for all calls that wait) it would wait for ever
+ *   EDEADLK    on a checked lock, as by all calls that wait: it would wait for ever
  */
 RANGELOCK_API int rangelock_rdlock(struct rangelock *, struct rangelock_req *req,
 				   uint64_t start, uint64_t end);
@@ -265,7 +266,7 @@ RANGELOCK_API int rangelock_timedwrlock(struct rangelock *, struct rangelock_req
  * rangelock_unlock: give a held range up, from any thread.  Grants those
  * requests for which this was the last one in their way, and wakes just those.
  *   EINVAL     a NULL object, lock destroyed
- *   EPERM      req does not hold a range of this lock, or (RANGELOCK_CHECKED) is
+ *   EPERM      req does not hold a range of this lock, or on a checked one is
  *              another thread's
  */
 RANGELOCK_API int rangelock_unlock(struct rangelock *, struct rangelock_req *req);
@@ -288,7 +289,7 @@ RANGELOCK_API int rangelock_cancel(struct rangelock *, struct rangelock_req *req
  *
  * None of them but rangelock_upgrade() waits.
  *   EPERM    req does not hold a range of this lock: it is idle, waits, is
- *            reserved, or is in use elsewhere; or (RANGELOCK_CHECKED) is another
+ *            reserved, or is in use elsewhere; or on a checked lock is another
  *            thread's
  *   EINVAL   as everywhere
  *
@@ -311,8 +312,8 @@ RANGELOCK_API int rangelock_tryupgrade(struct rangelock *, struct rangelock_req 
  * gets in between, so what was read is still true; it goes before all that wait
  * but nested reads, and readers that arrive meanwhile wait for it.
  * After a failure the read is still held.
- *   EDEADLK    another upgrade that waits overlaps: each would wait for the other; or
- *              (RANGELOCK_CHECKED) it would wait for ever
+ *   EDEADLK    another upgrade that waits overlaps: each would wait for the other;
+ *              or on a checked lock: it would wait for ever
  *   ECANCELED  rangelock_cancel()
  */
 RANGELOCK_API int rangelock_upgrade(struct rangelock *, struct rangelock_req *req);

@@ -47,7 +47,8 @@ void rangelock_leave(struct rangelock *lock)
 }
 
 /* Inside, and staying there. */
-static void say_in_use(const struct lock *lock, const struct req *req, const char *call)
+static __attribute__((noinline)) void say_in_use(const struct lock *lock, const struct req *req,
+						 const char *call)
 {
 	struct report report;
 
