@@ -390,10 +390,10 @@ RANGELOCK_API int rangelock_submit(struct rangelock *, struct rangelock_req *req
  *
  * Advisory and pairwise disjoint.  They block no lock call, until commit asks for
  * the range; a write that is granted over one revokes it, whichever call it was, at
- * the moment of the grant.  Reads, and calls that fail, revoke nothing (but see
- * rangelock_lock_chosen).  Each reservation ends exactly once: committed, revoked or
- * unreserved.  The request of a revoked one is idle: it can be freed, or used for
- * any call; only commit and unreserve tell the difference, once.
+ * the moment of the grant.  Reads, and calls that fail, revoke nothing.  Each
+ * reservation ends exactly once: committed, revoked or unreserved.  The request of a
+ * revoked one is idle: it can be freed, or used for any call; only commit and unreserve
+ * tell the difference, once.
  *
  *	int error;
  *	do {
@@ -479,8 +479,8 @@ RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_re
  * the mutex, what choose() looked at can tell by the lock that somebody relies on it.
  * choose() returns 0 or a positive errno, which ends the call and is returned, nothing
  * being held; it must be quick, and must not call into the same lock.  A range that
- * was granted and given up again was held for that moment: a write that was has
- * revoked the reservations there.  Errors as the timed lock calls.
+ * was granted and given up again was held for that moment, in the way of others, but
+ * revoked no reservation: what is chosen at last does.  Errors as the timed lock calls.
  *
  *	static int vma_of(void *arg, struct rangelock_range *range)
  *	{

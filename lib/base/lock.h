@@ -28,7 +28,8 @@ enum req_flags {
 	REQ_NESTED = 1,	    /* goes before all that wait (rdlock_nested) */
 	REQ_COMMITTING = 2, /* its reservation stands */
 	REQ_SUBMITTED = 4,  /* its owner is told by a callback */
-	REQ_VECTOR = 8	    /* its owner is told when all of its vector are held */
+	REQ_VECTOR = 8,	    /* its owner is told when all of its vector are held */
+	REQ_CHOOSING = 16   /* once granted it revokes nothing before it is confirmed */
 };
 
 struct __attribute__((may_alias)) req {

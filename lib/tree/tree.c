@@ -39,7 +39,7 @@
  *       be it, only inside this lock's mutex, so that whoever is inside reads this
  *       lock only if that is true now.  What it reads of other locks may be old.
  *   E5  A reservation overlaps no other, nor a commit that waits, nor a write that
- *       was granted since it was made.
+ *       was granted since it was made, unless that is one that still chooses.
  *
  * E1 is exact at entry, since all that is in the tree arrived earlier; only a
  * nested read has to be added to the counts of those that it goes before.  It is
@@ -216,7 +216,7 @@ static void revoke(struct lock *lock, const struct req *by, struct answers *answ
 	uint64_t start = by->node.start, end = by->node.end;
 	struct req *r;
 
-	if (by->mode != RANGELOCK_WRITE)
+	if (by->mode != RANGELOCK_WRITE || by->flags & REQ_CHOOSING)
 		return;
 	while ((r = first_reserved(lock, start, end))) {
 		rl_itree_remove(&lock->reserved, &r->node);
@@ -281,6 +281,12 @@ void rl_tree_insert(struct lock *lock, struct req *req, uint64_t arrival, uint32
 	place(lock, req, arrival, blockers);
 	if (!blockers && !(req->flags & REQ_VECTOR))
 		granted_at_once(lock, req, answers);
+}
+
+void rl_tree_confirm(struct lock *lock, struct req *req, struct answers *answers)
+{
+	req->flags &= (uint8_t)~REQ_CHOOSING;
+	granted_at_once(lock, req, answers);
 }
 
 void rl_tree_insert_nested(struct lock *lock, struct req *req, struct answers *answers)

@@ -33,6 +33,10 @@ void rl_tree_insert_nested(struct lock *lock, struct req *req, struct answers *a
  * have to wait? */
 bool rl_tree_tie_vector(struct lock *lock, struct req *first, size_t n, struct answers *answers);
 
+/* What lock_chosen waited for, and holds, is what it wants: from here on it is a grant
+ * like others. */
+void rl_tree_confirm(struct lock *lock, struct req *req, struct answers *answers);
+
 /* Take req out, which is held; it is idle. */
 void rl_tree_remove(struct lock *lock, struct req *req, struct answers *answers);
 

@@ -474,7 +474,7 @@ static int ask_model(struct model *m, struct operation *op, struct actor *a)
 			return EINVAL;
 		a->must_choose = 1;
 		int error = choice(op, 0, &range);
-		return error ? error : model_lock(m, who, &range, patience);
+		return error ? error : model_lock_chosen(m, who, &range, patience);
 	}
 }
 
