@@ -320,7 +320,7 @@ RANGELOCK_API int rangelock_tryextend(struct rangelock *, struct rangelock_req *
  * Waits for writers that hold, and goes before all that wait: a writer that has
  * queued between two reads of one thread would wait for the first, and the second
  * for it.  Errors as rangelock_rdlock(), and
- *   EPERM    outer does not hold
+ *   EPERM    outer does not hold (while its upgrade waits it does)
  *
  *	rangelock_rdlock(&lock, &outer, 0, 1000);
  *	...

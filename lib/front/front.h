@@ -73,6 +73,12 @@ static inline bool is_held(const struct lock *lock, const struct req *req)
 	return req->state == REQ_HELD && req->lock == lock;
 }
 
+/* Inside the mutex: the same, while it may wait for its upgrade. */
+static inline bool still_holds(const struct lock *lock, const struct req *req)
+{
+	return req->state >= REQ_UPGRADING && req->lock == lock;
+}
+
 /* Inside the mutex: does its call wait on this lock?  It may be in use on another. */
 static inline bool is_waiting(const struct lock *lock, const struct req *req)
 {

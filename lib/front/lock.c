@@ -136,7 +136,7 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 	answers_init(&answers);
 	if (!is_free(req)) {
 		error = EINVAL;
-	} else if (!is_held(lock, outer)) {
+	} else if (!still_holds(lock, outer)) {
 		error = EPERM;
 	} else {
 		describe(req, start, end, RANGELOCK_READ);
