@@ -16,7 +16,7 @@
  *	rangelock_unlock(&lock, &req);
  *
  * All-zero memory is a valid lock and a valid, idle request.  Nothing here
- * allocates.  When not to use it: if every critical section covers the whole
+ * allocates, but init of a lock with RANGELOCK_STATS.  When not to use it: if every critical section covers the whole
  * object, a pthread_rwlock_t says the same in fewer words.
  *
  * Ranges.  start and end are in units of the caller's choice (bytes, pages,
@@ -133,7 +133,8 @@ struct rangelock_range {
 
 /* Flags of struct rangelock_attr. */
 #define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so */
-#define RANGELOCK_STATS   0x2u /* count, for rangelock_stats() */
+#define RANGELOCK_STATS   0x2u /* count, for rangelock_stats(): init allocates 128 bytes,
+				  which destroy frees; every call takes the short mutex */
 #define RANGELOCK_BARGING 0x4u /* tree: bounded bypass instead of strict FIFO */
 
 /*
@@ -160,6 +161,7 @@ struct rangelock_attr {
  * rangelock_init: make a lock.  attr NULL means defaults.
  *   EINVAL   lock NULL, unknown engine or flag, a reserved field not zero
  *   ENOTSUP  the engine or flag exists but this version does not offer it
+ *   ENOMEM   RANGELOCK_STATS, and there is no memory for what it counts
  * A lock in static or zeroed memory needs no call (RANGELOCK_INITIALIZER).  A
  * destroyed lock may be made anew; one in use must not be.
  */
@@ -480,7 +482,8 @@ RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_re
  * choose() returns 0 or a positive errno, which ends the call and is returned, nothing
  * being held; it must be quick, and must not call into the same lock.  A range that
  * was granted and given up again was held for that moment, in the way of others, but
- * revoked no reservation: what is chosen at last does.  Errors as the timed lock calls.
+ * revoked no reservation (so that walk may show both): what is chosen at last does.
+ * Errors as the timed lock calls.
  *
  *	static int vma_of(void *arg, struct rangelock_range *range)
  *	{
@@ -532,17 +535,46 @@ RANGELOCK_API int rangelock_walk(struct rangelock *, rangelock_walk_fn *fn, void
 RANGELOCK_API bool rangelock_is_locked(struct rangelock *, uint64_t start, uint64_t end,
 				       enum rangelock_mode mode);
 
-/* Counted since init, where RANGELOCK_STATS is set. */
+/*
+ * Counted since init, where RANGELOCK_STATS is set.
+ *
+ *   reads, writes  ranges granted, by mode, whatever call it was: each range of a vector
+ *                  is one, an upgrade that succeeds is a write (but not of what was
+ *                  one), a commit is a write.  Of lock_chosen the range that it
+ *                  returns with is one, and what it gave up again is none.  Nor are
+ *                  downgrade, reduce, split and tryextend.
+ *   waits          calls that were granted what they had to wait for: a vector is one
+ *   wait_ns        how long those waited, summed, from arrival to grant; that a thread
+ *                  then has to wake up is not in it.  Of lock_chosen, the last wait.
+ *   wait_max_ns    the longest of them
+ *   timeouts       calls that answered ETIMEDOUT
+ *   cancels        calls, and submitted requests, that rangelock_cancel() ended
+ *   wakeups        waiting calls that were told that they go on: those that were granted
+ *                  or cancelled, and commits that were revoked.  Callbacks are not.
+ */
 struct rangelock_stats {
-	uint64_t reads, writes;       /* grants by mode */
-	uint64_t waits;               /* grants that had to wait */
-	uint64_t wait_ns, wait_max_ns; /* their waiting, summed and longest */
-	uint64_t timeouts, cancels;   /* requests that ended so */
-	uint64_t wakeups;             /* threads woken */
-	uint64_t reserved_[8];
+	uint64_t reads, writes;
+	uint64_t waits;
+	uint64_t wait_ns, wait_max_ns;
+	uint64_t timeouts, cancels;
+	uint64_t wakeups;
+	uint64_t reserved_[8]; /* zero */
 };
 
-/* rangelock_stats: ENOTSUP unless the lock has RANGELOCK_STATS. */
+/*
+ * rangelock_stats: what has been counted, at one moment.  What a call has done is
+ * counted when it returns.
+ *   EINVAL   a NULL argument, lock destroyed
+ *   ENOTSUP  the lock was made without RANGELOCK_STATS
+ *
+ *	const struct rangelock_attr attr = { .flags = RANGELOCK_STATS };
+ *	rangelock_init(&lock, &attr);
+ *	...
+ *	struct rangelock_stats s;
+ *	if (rangelock_stats(&lock, &s) == 0 && s.waits)
+ *		printf("%.0f %% waited, %" PRIu64 " ns each\n",
+ *		       100.0 * s.waits / (s.reads + s.writes), s.wait_ns / s.waits);
+ */
 RANGELOCK_API int rangelock_stats(struct rangelock *, struct rangelock_stats *ret_stats);
 
 /* What an engine offers, beyond init, destroy and version. */

@@ -48,9 +48,12 @@ struct __attribute__((may_alias)) req {
 	 * lock's mutex; a late cancel reads it inside its own lock's. */
 	_Atomic(struct lock *) waits_on;
 
-	/* Of one that is to be told; written with the decision, and by nobody
-	 * after that, since whoever tells it has left the mutex. */
-	struct req *next_answer;
+	union {
+		/* Of one that is to be told; written with the decision, and by nobody
+		 * after that, since whoever tells it has left the mutex. */
+		struct req *next_answer;
+		uint64_t since; /* before that, where waiting is timed: when it began */
+	};
 	uint8_t verdict; /* enum park */
 	bool call_back;	 /* it is told by its callback */
 
@@ -67,6 +70,7 @@ struct __attribute__((may_alias)) req {
 			uint32_t waiting;   /* of the leader: how many are not held */
 			uint32_t n;	    /* of the leader: how many there are */
 		} vector;
+		uint64_t waited; /* REQ_CHOOSING, once granted, where waiting is timed: ns */
 	};
 };
 
@@ -93,6 +97,8 @@ struct __attribute__((may_alias)) lock {
 	/* Set at init. */
 	uint16_t engine, flags;
 	const char *name;
+	struct rangelock_stats *stats; /* RANGELOCK_STATS, else NULL; what it points to is
+					  the mutex's */
 };
 
 _Static_assert(sizeof(struct req) <= sizeof(struct rangelock_req), "request fits");

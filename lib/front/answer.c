@@ -94,6 +94,8 @@ int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answer
 		rl_enter(lock); /* does not fail: nobody may destroy it while we are here */
 		if (is_waiting(lock, req)) {
 			rl_tree_give_up(lock, req, false, answers);
+			if (lock->stats)
+				lock->stats->timeouts++;
 			rl_leave_and_answer(lock, answers);
 			return ETIMEDOUT;
 		}

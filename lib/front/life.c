@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A lock's life, what it shows of itself, and what engines and version there are. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/annotate.h"
 #include "front/word.h"
 #include "tree/tree.h"
 
-#define KNOWN_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
+#define KNOWN_FLAGS   (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
+#define OFFERED_FLAGS RANGELOCK_STATS
 
 static bool attr_is_known(const struct rangelock_attr *attr)
 {
@@ -26,13 +28,23 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		attr = &defaults;
 	if (!lock || !attr_is_known(attr))
 		return EINVAL;
-	if (attr->engine != RANGELOCK_TREE || attr->flags)
+	if (attr->engine != RANGELOCK_TREE || attr->flags & ~OFFERED_FLAGS)
 		return ENOTSUP;
+
+	struct rangelock_stats *stats = NULL;
+	if (attr->flags & RANGELOCK_STATS) {
+		stats = calloc(1, sizeof(*stats));
+		if (!stats)
+			return ENOMEM;
+		if (rl_watched)
+			rl_annotate_private(stats, sizeof(*stats));
+	}
 
 	memset(public_lock, 0, sizeof(*public_lock));
 	lock->engine = (uint16_t)attr->engine;
 	lock->flags = (uint16_t)attr->flags;
 	lock->name = attr->name;
+	lock->stats = stats;
 	rl_store(&lock->word, first_word(lock), relaxed);
 	return 0;
 }
@@ -51,8 +63,11 @@ int rangelock_destroy(struct rangelock *public_lock)
 		rl_leave(lock);
 		return EBUSY;
 	}
+	struct rangelock_stats *stats = lock->stats;
 	rl_leave_dead(lock);
-	if (rl_watched) /* all that was done under this lock is over */
+	if (stats)
+		free(stats); /* whoever is late finds the lock dead */
+	if (rl_watched)	     /* all that was done under this lock is over */
 		rl_annotate_acquired(lock, RANGELOCK_FULL, RANGELOCK_WRITE);
 	return 0;
 }
@@ -84,11 +99,22 @@ int rangelock_walk(struct rangelock *public_lock, rangelock_walk_fn *fn, void *a
 	return stop;
 }
 
-int rangelock_stats(struct rangelock *lock, struct rangelock_stats *ret_stats)
+int rangelock_stats(struct rangelock *public_lock, struct rangelock_stats *ret_stats)
 {
+	struct lock *lock = to_lock(public_lock);
+
 	if (!lock || !ret_stats)
 		return EINVAL;
-	return ENOTSUP; /* no lock has RANGELOCK_STATS: init refuses it */
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	if (lock->stats)
+		*ret_stats = *lock->stats;
+	else
+		error = ENOTSUP;
+	rl_leave(lock);
+	return error;
 }
 
 unsigned rangelock_engine_caps(enum rangelock_engine engine)
@@ -96,7 +122,8 @@ unsigned rangelock_engine_caps(enum rangelock_engine engine)
 	return engine == RANGELOCK_TREE
 		   ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
 			 RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
-			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER
+			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
+			 RANGELOCK_CAP_STATS
 		   : 0;
 }
 

@@ -216,7 +216,9 @@ int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public
 		struct req *whom = told(req);
 
 		rl_tree_give_up(lock, req, true, &answers);
-		rl_tree_answer(whom, PARK_CANCELED, &answers);
+		rl_tree_answer(lock, whom, PARK_CANCELED, &answers);
+		if (lock->stats)
+			lock->stats->cancels++;
 	} else {
 		error = EBUSY;
 	}

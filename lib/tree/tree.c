@@ -115,22 +115,67 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
 	return n;
 }
 
+/* ---- What RANGELOCK_STATS counts ---- */
+
+static void count_grant(struct lock *lock, const struct req *req)
+{
+	if (!lock->stats)
+		return;
+	if (req->mode == RANGELOCK_WRITE)
+		lock->stats->writes++;
+	else
+		lock->stats->reads++;
+}
+
+static void count_wait(struct lock *lock, uint64_t ns)
+{
+	struct rangelock_stats *s = lock->stats;
+
+	s->waits++;
+	s->wait_ns += ns;
+	if (ns > s->wait_max_ns)
+		s->wait_max_ns = ns;
+}
+
+static void begin_wait(struct lock *lock, struct req *req)
+{
+	rl_store(&req->waits_on, lock, relaxed);
+	if (lock->stats)
+		req->since = rl_wait->now();
+}
+
+/* req, of a vector the leader, has been granted what it waited for. */
+static void end_wait(struct lock *lock, struct req *req)
+{
+	if (!lock->stats)
+		return;
+
+	uint64_t ns = rl_wait->now() - req->since;
+	if (req->flags & REQ_CHOOSING)
+		req->waited = ns; /* it may yet be for nothing */
+	else
+		count_wait(lock, ns);
+}
+
 /* ---- Who is to be told ---- */
 
-void rl_tree_answer(struct req *req, enum park verdict, struct answers *answers)
+void rl_tree_answer(struct lock *lock, struct req *req, enum park verdict, struct answers *answers)
 {
 	req->verdict = (uint8_t)verdict;
 	req->call_back = req->flags & REQ_SUBMITTED;
 	req->next_answer = NULL;
 	*answers->last = req;
 	answers->last = &req->next_answer;
+	if (lock->stats && !req->call_back)
+		lock->stats->wakeups++;
 }
 
-static void hold_vector(struct req *leader)
+static void hold_vector(struct lock *lock, struct req *leader)
 {
 	for (uint32_t i = 0; i < leader->vector.n; i++) {
 		nth_req(leader, i)->state = REQ_HELD;
 		rl_store(&nth_req(leader, i)->waits_on, NULL, relaxed);
+		count_grant(lock, nth_req(leader, i));
 	}
 }
 
@@ -140,14 +185,17 @@ static void grant(struct lock *lock, struct req *req, struct answers *answers)
 		req = req->vector.leader;
 		if (--req->vector.waiting)
 			return;
-		hold_vector(req);
+		hold_vector(lock, req);
 	} else {
 		req->state = REQ_HELD;
 		lock->commits -= (req->flags & REQ_COMMITTING) != 0;
 		req->flags &= (uint8_t)~REQ_COMMITTING;
 		rl_store(&req->waits_on, NULL, relaxed);
+		if (!(req->flags & REQ_CHOOSING))
+			count_grant(lock, req);
 	}
-	rl_tree_answer(req, PARK_GRANTED, answers);
+	end_wait(lock, req);
+	rl_tree_answer(lock, req, PARK_GRANTED, answers);
 }
 
 /* A claim has changed from was, NULL if it is new, to now, NULL if it ends; it has not
@@ -225,7 +273,7 @@ static void revoke(struct lock *lock, const struct req *by, struct answers *answ
 	while (lock->commits && (r = first_commit(lock, start, end))) {
 		lock->commits--;
 		take_out(lock, r, answers);
-		rl_tree_answer(r, PARK_CANCELED, answers);
+		rl_tree_answer(lock, r, PARK_CANCELED, answers);
 	}
 }
 
@@ -262,7 +310,7 @@ static void place(struct lock *lock, struct req *req, uint64_t arrival, uint32_t
 	req->blockers = blockers;
 	req->state = waits ? REQ_WAITING : REQ_HELD;
 	if (waits)
-		rl_store(&req->waits_on, lock, relaxed);
+		begin_wait(lock, req);
 	rl_itree_insert(&lock->tree, &req->node);
 }
 
@@ -271,6 +319,7 @@ static void granted_at_once(struct lock *lock, struct req *req, struct answers *
 {
 	struct req **from = answers->last;
 
+	count_grant(lock, req);
 	revoke(lock, req, answers);
 	settle(lock, from, answers);
 }
@@ -286,6 +335,8 @@ void rl_tree_insert(struct lock *lock, struct req *req, uint64_t arrival, uint32
 void rl_tree_confirm(struct lock *lock, struct req *req, struct answers *answers)
 {
 	req->flags &= (uint8_t)~REQ_CHOOSING;
+	if (lock->stats)
+		count_wait(lock, req->waited);
 	granted_at_once(lock, req, answers);
 }
 
@@ -297,6 +348,8 @@ void rl_tree_insert_nested(struct lock *lock, struct req *req, struct answers *a
 	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end))
 		blockers += q->state == REQ_HELD && q->mode == RANGELOCK_WRITE;
 	place(lock, req, rl_tree_arrive(lock), blockers);
+	if (!blockers)
+		count_grant(lock, req);
 
 	struct claim now = claim_of(req);
 	recount(lock, req, NULL, &now, answers);
@@ -316,7 +369,7 @@ bool rl_tree_tie_vector(struct lock *lock, struct req *first_req, size_t n, stru
 	first_req->vector.n = (uint32_t)n;
 	if (waiting)
 		return true;
-	hold_vector(first_req);
+	hold_vector(lock, first_req);
 
 	struct req **from = answers->last;
 	revoke_all(lock, first_req, answers);
@@ -429,7 +482,7 @@ int rl_tree_upgrade(struct lock *lock, struct req *req, struct answers *answers)
 		req->blockers += q != req && precedes(&claim, &now);
 	}
 	if (req->blockers) {
-		rl_store(&req->waits_on, lock, relaxed);
+		begin_wait(lock, req);
 		return EINPROGRESS;
 	}
 	req->state = REQ_HELD;
@@ -482,7 +535,10 @@ int rl_tree_try_extend(struct lock *lock, struct req *req, uint64_t start, uint6
 	    (old_end < end && rl_tree_conflicts(lock, old_end, end, req->mode)))
 		return EBUSY;
 	move(lock, req, start, end);
-	granted_at_once(lock, req, answers);
+
+	struct req **from = answers->last;
+	revoke(lock, req, answers);
+	settle(lock, from, answers);
 	return 0;
 }
 

@@ -13,7 +13,7 @@
 #include "wait/wait.h"
 
 /* Have req's owner told. */
-void rl_tree_answer(struct req *req, enum park verdict, struct answers *answers);
+void rl_tree_answer(struct lock *lock, struct req *req, enum park verdict, struct answers *answers);
 
 /* How many requests in the engine conflict with this range, held or waiting? */
 uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end, unsigned mode);

@@ -138,10 +138,19 @@ static unsigned known_processors(void)
 	return n;
 }
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 const struct wait_ops rl_wait_futex = {
 	.sleep = futex_sleep,
 	.wake = futex_wake,
 	.processors = known_processors,
+	.now = monotonic_ns,
 };
 
 const struct wait_ops *rl_wait = &rl_wait_futex;

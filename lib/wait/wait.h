@@ -24,6 +24,8 @@ struct wait_ops {
 	void (*wake)(_Atomic uint32_t *word);
 	/* On how many processors may this process run?  Asked often. */
 	unsigned (*processors)(void);
+	/* The time of CLOCK_MONOTONIC, in nanoseconds. */
+	uint64_t (*now)(void);
 };
 
 extern const struct wait_ops rl_wait_futex; /* what the library ships with */

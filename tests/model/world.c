@@ -50,9 +50,14 @@ static unsigned one_processor(void)
 	return 1; /* nobody spins */
 }
 
-const struct wait_ops world_wait_ops = { .sleep = sleep_as_fiber,
-					 .wake = wake_fiber,
-					 .processors = one_processor };
+static uint64_t no_time(void)
+{
+	return 0;
+}
+
+const struct wait_ops world_wait_ops = {
+	.sleep = sleep_as_fiber, .wake = wake_fiber, .processors = one_processor, .now = no_time
+};
 
 /* ---- The calls, inside a fiber ---- */
 

@@ -35,6 +35,8 @@ static const char usage[] =
     "  --threads N      worker threads, 1 to 256 (default: 4)\n"
     "  --seconds S      how long, for each engine (default: 10)\n"
     "  --seed N         of the random choices (default: a fresh one; it is printed)\n"
+    "  --stats          make locks with RANGELOCK_STATS, where the engine has it, and compare\n"
+    "                   what they count with what the calls answered\n"
     "  --watchdog S     a thread that makes no step for so long has hung (default: 10)\n"
     "  --json FILE      write the result there as JSON; \"-\" is standard output:\n"
     "                   max_bypass is how many later ones overtook a waiting request,\n"
@@ -51,6 +53,7 @@ struct options {
 	unsigned threads;
 	int64_t duration, watchdog; /* ns */
 	uint64_t seed;
+	bool stats;
 	struct json_sink json;
 };
 
@@ -227,6 +230,8 @@ static void drain(struct run *run)
 	struct oracle *o = &run->oracle;
 
 	run->rounds++;
+	if (run->stats)
+		count_answers(run);
 	for (unsigned i = 0; i < run->n_workers; i++)
 		run->idle += run->history.logs[i].n == 0;
 	history_judge(&run->history, &run->verdict);
@@ -238,6 +243,8 @@ static void drain(struct run *run)
 			  run->calls[CALL_CANCEL]);
 
 	check_sums(run);
+	if (run->stats)
+		check_stats(run);
 
 	int error = run->subject->destroy(&run->lock);
 	run->calls[CALL_DESTROY]++;
@@ -247,7 +254,9 @@ static void drain(struct run *run)
 
 static void make_lock(struct run *run)
 {
-	struct rangelock_attr attr = { .engine = run->subject->engine, .name = "stress" };
+	struct rangelock_attr attr = { .engine = run->subject->engine,
+				       .flags = run->stats ? RANGELOCK_STATS : 0,
+				       .name = "stress" };
 	int error = run->subject->init(&run->lock, &attr);
 
 	run->calls[CALL_INIT]++;
@@ -298,6 +307,7 @@ static void stress(const struct subject *subject, struct options *opt, struct ou
 		bad_option("--engine", "out of memory");
 	run->subject = subject;
 	run->caps = subject == &busted ? 0 : rangelock_engine_caps(subject->engine);
+	run->stats = opt->stats && run->caps & RANGELOCK_CAP_STATS;
 	make_lock(run);
 	start_workers(run, opt);
 	struct watchdog dog = { .run = run, .opt = opt, .outcome = outcome };
@@ -370,6 +380,7 @@ static struct options parse(int argc, char **argv)
 		{ "threads", required_argument, NULL, 't' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "seed", required_argument, NULL, 'r' },
+		{ "stats", no_argument, NULL, 'c' },
 		{ "watchdog", required_argument, NULL, 'w' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -399,6 +410,9 @@ static struct options parse(int argc, char **argv)
 			break;
 		case 'r':
 			opt.seed = parse_number("--seed", optarg, 0, INT64_MAX);
+			break;
+		case 'c':
+			opt.stats = true;
 			break;
 		case 'w':
 			opt.watchdog = parse_seconds("--watchdog", optarg, 1e6);

@@ -53,7 +53,10 @@ struct worker {
 
 struct run {
 	const struct subject *subject;
-	unsigned caps; /* the calls to make: RANGELOCK_CAP_* */
+	unsigned caps;			 /* the calls to make: RANGELOCK_CAP_* */
+	bool stats;			 /* the lock counts */
+	struct rangelock_stats answered; /* by the calls of this round: what the lock is to count */
+	uint64_t cancels_before;	 /* this round */
 	struct rangelock lock;
 	struct oracle oracle;
 	struct {
@@ -118,6 +121,11 @@ void unreserve_ticket(struct ticket *t);
 
 /* All rest: has each submission had its callback, and each reservation its end? */
 void check_sums(struct run *run);
+
+/* All rest, and the history is as they left it: what has the lock to have counted?  And
+ * then: has it? */
+void count_answers(struct run *run);
+void check_stats(struct run *run);
 
 /* Threads: random calls until pause, barrier, next round; until stop. */
 void *worker_main(void *worker);
