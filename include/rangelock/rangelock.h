@@ -41,8 +41,18 @@
  * locked it.  Only threads of one process: not memory shared between
  * processes.  Calls that wait are no cancellation points; asynchronous
  * pthread_cancel() inside a call, and calls from a signal handler, are not
- * allowed.  In the child of a fork() a lock that no other thread used at that
- * moment is as it was in the parent.
+ * allowed.
+ *
+ * Fork.  The child of a fork() has the forking thread alone.  A lock that nobody was
+ * just inside a call of is in the child as it was in the parent: what the
+ * forking thread holds it can unlock, and what other threads held or waited for stays
+ * held or waits, for good.  A lock that another thread was inside a call of - a
+ * try that fails and a look count - may have been caught in mid-change, and is
+ * idle in the child: whoever held is forgotten, the forking thread too (its unlock
+ * answers EPERM), and requests that were in use there are to be initialised anew.  So
+ * a lock that no thread held works in the child, whatever others were doing.  A thread
+ * that forks between rangelock_enter() and rangelock_leave() leaves in both processes,
+ * in the child before it starts threads.
  *
  * Several ranges.  A thread may hold any number of requests, but the lock does
  * not know threads: a request that conflicts with one which the same thread

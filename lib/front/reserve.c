@@ -60,7 +60,7 @@ int rangelock_reserve_gap(struct rangelock *public_lock, struct rangelock_req *p
  * after this. */
 static int reservation(const struct lock *lock, struct req *req)
 {
-	if (req->state == REQ_RESERVED && req->lock == lock)
+	if (req->state == REQ_RESERVED && req->lock == lock && is_known(lock, req))
 		return 0;
 	if (req->state != REQ_REVOKED || req->lock != lock)
 		return EPERM;
@@ -126,7 +126,7 @@ bool rangelock_is_reserved(struct rangelock *public_lock, const struct rangelock
 
 	if (!lock || !req || rl_enter(lock))
 		return false;
-	bool reserved = req->lock == lock &&
+	bool reserved = req->lock == lock && !is_free(req) && is_known(lock, req) &&
 			(req->state == REQ_RESERVED ||
 			 (req->state == REQ_WAITING && req->flags & REQ_COMMITTING));
 	rl_leave(lock);

@@ -637,6 +637,24 @@ struct req *rl_tree_release_sole(struct lock *lock)
 	return node_req(root);
 }
 
+void rl_tree_forget(struct lock *lock)
+{
+	lock->tree.root = lock->reserved.root = NULL;
+	lock->commits = 0;
+}
+
+bool rl_tree_has(const struct lock *lock, const struct req *req)
+{
+	uint64_t start = req->node.start, end = req->node.end;
+
+	if (req->state == REQ_RESERVED)
+		return first_reserved(lock, start, end) == req; /* E5: no other overlaps */
+	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end))
+		if (q == req)
+			return true;
+	return false;
+}
+
 bool rl_tree_is_empty(const struct lock *lock)
 {
 	return itree_empty(&lock->tree) && itree_empty(&lock->reserved);

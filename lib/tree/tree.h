@@ -72,6 +72,12 @@ void rl_tree_adopt(struct lock *lock, struct req *holder);
  * there are no reservations, take it out and return it; else NULL. */
 struct req *rl_tree_release_sole(struct lock *lock);
 
+/* All that the engine has is gone, in whatever state it was. */
+void rl_tree_forget(struct lock *lock);
+
+/* Has the engine this request, which says that it is in it? */
+bool rl_tree_has(const struct lock *lock, const struct req *req);
+
 /* Is nothing held, waiting or reserved? */
 bool rl_tree_is_empty(const struct lock *lock);
 

@@ -666,6 +666,27 @@ static void chooser(unsigned i)
 	}
 }
 
+/* The word as fork() has copied it, of a lock that was caught in mid-change: one takes it
+ * over, and all go on. */
+static void orphan_setup(void)
+{
+	o_setup();
+	to_lock(&o_lock)->tree.root = (struct itree_node *)8;
+	to_lock(&o_lock)->reserved.root = (struct itree_node *)8;
+	rl_store(&to_lock(&o_lock)->word,
+		 WORD_LOCKED | WORD_CONTENDED | (rl_generation + WORD_GENERATION), relaxed);
+}
+
+static void visit_orphan(unsigned i)
+{
+	if (i == 0)
+		o_visit(0, WR(0, 2));
+	else if (i == 1)
+		o_visit(2, RD(1, 3));
+	else
+		o_look(3);
+}
+
 /* A lock that counts, looked at meanwhile: what was granted, and nothing else, by the time
  * when all have returned. */
 static struct rangelock_stats *counters;
@@ -881,6 +902,7 @@ static const struct scenario scenarios[] = {
 	{ .name = "reservations", .threads = 3, .setup = o_setup, .run = reservations, HERE },
 	{ .name = "commit-gives-up", .threads = 3, .setup = o_setup, .run = commit_gives_up, HERE },
 	{ .name = "chooser", .threads = 3, .setup = choose_setup, .run = chooser, HERE },
+	{ .name = "orphan", .threads = 3, .setup = orphan_setup, .run = visit_orphan, HERE },
 	{ .name = "statistics",
 	  .threads = 3,
 	  .setup = stats_setup,
