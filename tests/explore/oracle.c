@@ -565,7 +565,7 @@ NOTES bool o_waits(unsigned req)
 
 bool o_idle(void)
 {
-	return rl_load(&to_lock(&o_lock)->word, relaxed) == first_word(to_lock(&o_lock));
+	return rl_load(&to_lock(&o_lock)->word, relaxed) == WORD_IDLE;
 }
 
 /* ---- Inside ---- */
@@ -716,7 +716,7 @@ void o_check(void)
 	judge_answers();
 	if (buried)
 		return;
-	if (!o_idle())
+	if (rl_load(&to_lock(&o_lock)->word, relaxed) != first_word(to_lock(&o_lock)))
 		explore_fail("the end: the lock word is not idle");
 	if (rangelock_destroy(&o_lock))
 		explore_fail("the end: something is left in the lock");
