@@ -16,8 +16,9 @@
  *	rangelock_unlock(&lock, &req);
  *
  * All-zero memory is a valid lock and a valid, idle request.  Nothing here
- * allocates, but init of a lock with RANGELOCK_STATS.  When not to use it: if every critical section covers the whole
- * object, a pthread_rwlock_t says the same in fewer words.
+ * allocates, but init of a lock with RANGELOCK_STATS.  When not to use it: if every
+ * critical section covers the whole object, a pthread_rwlock_t says the same in
+ * fewer words.
  *
  * Ranges.  start and end are in units of the caller's choice (bytes, pages,
  * keys), numbered from 0 to UINT64_MAX - 1.  A range is half-open and not
