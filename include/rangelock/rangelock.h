@@ -16,8 +16,9 @@
  *	rangelock_unlock(&lock, &req);
  *
  * All-zero memory is a valid lock and a valid, idle request.  Nothing here
- * allocates.  When not to use it: if every critical section covers the whole
- * object, a pthread_rwlock_t says the same in fewer words.
+ * allocates, but init of a lock with RANGELOCK_STATS.  When not to use it: if every
+ * critical section covers the whole object, a pthread_rwlock_t says the same in
+ * fewer words.
  *
  * Ranges.  start and end are in units of the caller's choice (bytes, pages,
  * keys), numbered from 0 to UINT64_MAX - 1.  A range is half-open and not
@@ -41,8 +42,18 @@
  * locked it.  Only threads of one process: not memory shared between
  * processes.  Calls that wait are no cancellation points; asynchronous
  * pthread_cancel() inside a call, and calls from a signal handler, are not
- * allowed.  In the child of a fork() a lock that no other thread used at that
- * moment is as it was in the parent.
+ * allowed.
+ *
+ * Fork.  The child of a fork() has the forking thread alone.  A lock that nobody was
+ * just inside a call of is in the child as it was in the parent: what the
+ * forking thread holds it can unlock, and what other threads held or waited for stays
+ * held or waits, for good.  A lock that another thread was inside a call of - a
+ * try that fails and a look count - may have been caught in mid-change, and is
+ * idle in the child: whoever held is forgotten, the forking thread too (its unlock
+ * answers EPERM), and requests that were in use there are to be initialised anew.  So
+ * a lock that no thread held works in the child, whatever others were doing.  A thread
+ * that forks between rangelock_enter() and rangelock_leave() leaves in both processes,
+ * in the child before it starts threads.
  *
  * Several ranges.  A thread may hold any number of requests, but the lock does
  * not know threads: a request that conflicts with one which the same thread
@@ -170,7 +181,8 @@ struct rangelock_range {
  * locks share a short mutex.  Other locks pay nothing.
  */
 #define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so */
-#define RANGELOCK_STATS   0x2u /* count, for rangelock_stats() */
+#define RANGELOCK_STATS   0x2u /* count, for rangelock_stats(): init allocates 128 bytes,
+				  which destroy frees; every call takes the short mutex */
 #define RANGELOCK_BARGING 0x4u /* tree: bounded bypass instead of strict FIFO */
 
 /*
@@ -196,6 +208,7 @@ struct rangelock_attr {
  * rangelock_init: make a lock.  attr NULL means defaults.
  *   EINVAL   lock NULL, unknown engine or flag, a reserved field not zero
  *   ENOTSUP  the engine or flag exists but this version does not offer it
+ *   ENOMEM   RANGELOCK_STATS, and there is no memory for what it counts
  * A lock in static or zeroed memory needs no call (RANGELOCK_INITIALIZER).  A
  * destroyed lock may be made anew; one in use must not be.
  */
@@ -360,7 +373,7 @@ RANGELOCK_API int rangelock_tryextend(struct rangelock *, struct rangelock_req *
  * Waits for writers that hold, and goes before all that wait: a writer that has
  * queued between two reads of one thread would wait for the first, and the second
  * for it.  Errors as rangelock_rdlock(), and
- *   EPERM    outer does not hold
+ *   EPERM    outer does not hold (while its upgrade waits it does)
  *
  *	rangelock_rdlock(&lock, &outer, 0, 1000);
  *	...
@@ -430,10 +443,10 @@ RANGELOCK_API int rangelock_submit(struct rangelock *, struct rangelock_req *req
  *
  * Advisory and pairwise disjoint.  They block no lock call, until commit asks for
  * the range; a write that is granted over one revokes it, whichever call it was, at
- * the moment of the grant.  Reads, and calls that fail, revoke nothing (but see
- * rangelock_lock_chosen).  Each reservation ends exactly once: committed, revoked or
- * unreserved.  The request of a revoked one is idle: it can be freed, or used for
- * any call; only commit and unreserve tell the difference, once.
+ * the moment of the grant.  Reads, and calls that fail, revoke nothing.  Each
+ * reservation ends exactly once: committed, revoked or unreserved.  The request of a
+ * revoked one is idle: it can be freed, or used for any call; only commit and unreserve
+ * tell the difference, once.
  *
  *	int error;
  *	do {
@@ -519,8 +532,9 @@ RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_re
  * the mutex, what choose() looked at can tell by the lock that somebody relies on it.
  * choose() returns 0 or a positive errno, which ends the call and is returned, nothing
  * being held; it must be quick, and must not call into the same lock.  A range that
- * was granted and given up again was held for that moment: a write that was has
- * revoked the reservations there.  Errors as the timed lock calls.
+ * was granted and given up again was held for that moment, in the way of others, but
+ * revoked no reservation (so that walk may show both): what is chosen at last does.
+ * Errors as the timed lock calls.
  *
  *	static int vma_of(void *arg, struct rangelock_range *range)
  *	{
@@ -572,17 +586,46 @@ RANGELOCK_API int rangelock_walk(struct rangelock *, rangelock_walk_fn *fn, void
 RANGELOCK_API bool rangelock_is_locked(struct rangelock *, uint64_t start, uint64_t end,
 				       enum rangelock_mode mode);
 
-/* Counted since init, where RANGELOCK_STATS is set. */
+/*
+ * Counted since init, where RANGELOCK_STATS is set.
+ *
+ *   reads, writes  ranges granted, by mode, whatever call it was: each range of a vector
+ *                  is one, an upgrade that succeeds is a write (but not of what was
+ *                  one), a commit is a write.  Of lock_chosen the range that it
+ *                  returns with is one, and what it gave up again is none.  Nor are
+ *                  downgrade, reduce, split and tryextend.
+ *   waits          calls that were granted what they had to wait for: a vector is one
+ *   wait_ns        how long those waited, summed, from arrival to grant; that a thread
+ *                  then has to wake up is not in it.  Of lock_chosen, the last wait.
+ *   wait_max_ns    the longest of them
+ *   timeouts       calls that answered ETIMEDOUT
+ *   cancels        calls, and submitted requests, that rangelock_cancel() ended
+ *   wakeups        waiting calls that were told that they go on: those that were granted
+ *                  or cancelled, and commits that were revoked.  Callbacks are not.
+ */
 struct rangelock_stats {
-	uint64_t reads, writes;       /* grants by mode */
-	uint64_t waits;               /* grants that had to wait */
-	uint64_t wait_ns, wait_max_ns; /* their waiting, summed and longest */
-	uint64_t timeouts, cancels;   /* requests that ended so */
-	uint64_t wakeups;             /* threads woken */
-	uint64_t reserved_[8];
+	uint64_t reads, writes;
+	uint64_t waits;
+	uint64_t wait_ns, wait_max_ns;
+	uint64_t timeouts, cancels;
+	uint64_t wakeups;
+	uint64_t reserved_[8]; /* zero */
 };
 
-/* rangelock_stats: ENOTSUP unless the lock has RANGELOCK_STATS. */
+/*
+ * rangelock_stats: what has been counted, at one moment.  What a call has done is
+ * counted when it returns.
+ *   EINVAL   a NULL argument, lock destroyed
+ *   ENOTSUP  the lock was made without RANGELOCK_STATS
+ *
+ *	const struct rangelock_attr attr = { .flags = RANGELOCK_STATS };
+ *	rangelock_init(&lock, &attr);
+ *	...
+ *	struct rangelock_stats s;
+ *	if (rangelock_stats(&lock, &s) == 0 && s.waits)
+ *		printf("%.0f %% waited, %" PRIu64 " ns each\n",
+ *		       100.0 * s.waits / (s.reads + s.writes), s.wait_ns / s.waits);
+ */
 RANGELOCK_API int rangelock_stats(struct rangelock *, struct rangelock_stats *ret_stats);
 
 /* What an engine offers, beyond init, destroy and version. */

@@ -28,7 +28,8 @@ enum req_flags {
 	REQ_NESTED = 1,	    /* goes before all that wait (rdlock_nested) */
 	REQ_COMMITTING = 2, /* its reservation stands */
 	REQ_SUBMITTED = 4,  /* its owner is told by a callback */
-	REQ_VECTOR = 8	    /* its owner is told when all of its vector are held */
+	REQ_VECTOR = 8,	    /* its owner is told when all of its vector are held */
+	REQ_CHOOSING = 16   /* once granted it revokes nothing before it is confirmed */
 };
 
 struct __attribute__((may_alias)) req {
@@ -41,16 +42,17 @@ struct __attribute__((may_alias)) req {
 	uint8_t flags;	   /* enum req_flags */
 	uint32_t blockers; /* requests in the engine that it waits for */
 	uint64_t arrival;  /* order among the lock's requests; 0 outside the engine */
-	struct lock *lock; /* where state is not REQ_IDLE */
 
-	/* The lock in whose engine it waits, else NULL.  Written inside that
-	 * lock's mutex; a late cancel reads it inside its own lock's. */
-	_Atomic(struct lock *) waits_on;
+	/* The lock that it is in, where state is not REQ_IDLE; and PLACE_WAITS, while the call that
+	 * it is of waits there.  Written inside that lock's mutex; a late cancel reads it
+	 * inside its own lock's. */
+	_Atomic uintptr_t place;
 
 	/* Of one that is to be told; written with the decision, and by nobody
 	 * after that, since whoever tells it has left the mutex.  Before that the checker
 	 * has the link. */
 	struct req *next_answer;
+	uint64_t since;	 /* where waiting is timed: when it began */
 	uint8_t verdict; /* enum park */
 	bool call_back;	 /* it is told by its callback */
 
@@ -67,6 +69,7 @@ struct __attribute__((may_alias)) req {
 			uint32_t waiting;   /* of the leader: how many are not held */
 			uint32_t n;	    /* of the leader: how many there are */
 		} vector;
+		uint64_t waited; /* REQ_CHOOSING, once granted, where waiting is timed: ns */
 	};
 
 	/* In a checked lock (check/check.h), else anything. */
@@ -97,6 +100,8 @@ struct __attribute__((may_alias)) lock {
 	/* Set at init. */
 	uint16_t engine, flags;
 	const char *name;
+	struct rangelock_stats *stats; /* RANGELOCK_STATS, else NULL; what it points to is
+					  the mutex's */
 };
 
 _Static_assert(sizeof(struct req) <= sizeof(struct rangelock_req), "request fits");
@@ -129,6 +134,23 @@ static inline struct req *nth_req(struct req *first, size_t i)
 static inline bool is_free(const struct req *req)
 {
 	return req->state <= REQ_REVOKED;
+}
+
+enum { PLACE_WAITS = 1 }; /* of a request's place */
+
+static inline struct lock *lock_of(const struct req *req)
+{
+	return (struct lock *)(rl_load(&req->place, relaxed) & ~(uintptr_t)PLACE_WAITS);
+}
+
+static inline bool waits_in(const struct lock *lock, const struct req *req)
+{
+	return rl_load(&req->place, relaxed) == ((uintptr_t)lock | PLACE_WAITS);
+}
+
+static inline void set_place(struct req *req, const struct lock *lock, unsigned waits)
+{
+	rl_store(&req->place, (uintptr_t)lock | waits, relaxed);
 }
 
 /* Is the engine to see every request, even one that is alone? */

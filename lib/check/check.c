@@ -268,7 +268,7 @@ static void say_edge(struct report *r, const struct edge *e, uint32_t thread, co
 	say(r, " %s to %s ", verb, wanted(e->from));
 	say_range(r, e->from);
 	say(r, " of ");
-	say_lock(r, e->from->lock);
+	say_lock(r, lock_of(e->from));
 	say(r, behind ? ", behind " : ", held by ");
 	say_thread(r, e->to->owner);
 	say(r, " (%s ", behind ? wanted(e->to) : held(e->to));
@@ -308,8 +308,8 @@ static void say_state(struct report *r, const struct lock *lock, const struct re
 		say(r, "is idle");
 		return;
 	}
-	if (req->lock != lock) {
-		say(r, "is in use on another lock (%p)", (const void *)req->lock);
+	if (lock_of(req) != lock) {
+		say(r, "is in use on another lock (%p)", (const void *)lock_of(req));
 		return;
 	}
 	if (req->state == REQ_RESERVED)

@@ -35,7 +35,7 @@ static void run_callbacks(struct debt *mine)
 
 		mine->first = req->next_answer; /* A2 */
 		if (!error)
-			note_acquired(req->lock, req);
+			note_acquired(lock_of(req), req);
 		req->callback.fn((struct rangelock_req *)(void *)req, error, req->callback.arg);
 	}
 	mine->inside = was_inside;
@@ -132,6 +132,8 @@ int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answer
 		rl_begin_change(lock); /* does not fail: nobody may destroy it meanwhile */
 		if (is_waiting(lock, req)) {
 			rl_tree_give_up(lock, req, false, answers);
+			if (lock->stats)
+				lock->stats->timeouts++;
 			rl_leave_and_answer(lock, answers);
 			return ETIMEDOUT;
 		}

@@ -129,6 +129,7 @@ int rangelock_lock_chosen(struct rangelock *public_lock, struct rangelock_req *p
 			note_acquired(lock, req);
 		if (error != EINPROGRESS)
 			break;
+		req->flags = REQ_CHOOSING;
 		note_leaving(lock);
 		error = rl_leave_and_wait(lock, req, &answers, abstime);
 		if (error)
@@ -139,8 +140,10 @@ int rangelock_lock_chosen(struct rangelock *public_lock, struct rangelock_req *p
 		answers_init(&answers);
 		error = choose(arg, &range);
 		rl_check_begin(lock);
-		if (!error && same_range(req, &range))
+		if (!error && same_range(req, &range)) {
+			rl_tree_confirm(lock, req, &answers);
 			break;
+		}
 		rl_tree_remove(lock, req, &answers);
 	}
 	note_leaving(lock);

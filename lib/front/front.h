@@ -68,10 +68,22 @@ static inline bool is_sound_time(const struct timespec *abstime)
 	return !abstime || (abstime->tv_nsec >= 0 && abstime->tv_nsec <= 999999999);
 }
 
+/* Inside the mutex: has the lock not forgotten req (F5)? */
+static inline bool is_known(const struct lock *lock, const struct req *req)
+{
+	return rl_likely(!rl_generation) || rl_tree_has(lock, req);
+}
+
 /* Inside the mutex: does req hold a range of this lock? */
 static inline bool is_held(const struct lock *lock, const struct req *req)
 {
-	return req->state == REQ_HELD && req->lock == lock;
+	return req->state == REQ_HELD && lock_of(req) == lock && is_known(lock, req);
+}
+
+/* Inside the mutex: the same, while it may wait for its upgrade. */
+static inline bool still_holds(const struct lock *lock, const struct req *req)
+{
+	return req->state >= REQ_UPGRADING && lock_of(req) == lock && is_known(lock, req);
 }
 
 /* Inside the mutex: does it, and may this thread give that up or change it? */
@@ -83,7 +95,7 @@ static inline bool is_own(const struct lock *lock, const struct req *req)
 /* Inside the mutex: does its call wait on this lock?  It may be in use on another. */
 static inline bool is_waiting(const struct lock *lock, const struct req *req)
 {
-	return rl_load(&req->waits_on, relaxed) == lock; /* E4 */
+	return waits_in(lock, req) && is_known(lock, req); /* E4 */
 }
 
 /* Take the short mutex, to change the engine: what the checker needs, too.  EINVAL: destroyed. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A lock's life, what it shows of itself, and what engines and version there are. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/annotate.h"
@@ -8,7 +9,8 @@
 #include "front/word.h"
 #include "tree/tree.h"
 
-#define KNOWN_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
+#define KNOWN_FLAGS   (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
+#define OFFERED_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS)
 
 static bool attr_is_known(const struct rangelock_attr *attr)
 {
@@ -27,13 +29,23 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		attr = &defaults;
 	if (!lock || !attr_is_known(attr))
 		return EINVAL;
-	if (attr->engine != RANGELOCK_TREE || (attr->flags & ~RANGELOCK_CHECKED))
+	if (attr->engine != RANGELOCK_TREE || attr->flags & ~OFFERED_FLAGS)
 		return ENOTSUP;
+
+	struct rangelock_stats *stats = NULL;
+	if (attr->flags & RANGELOCK_STATS) {
+		stats = calloc(1, sizeof(*stats));
+		if (!stats)
+			return ENOMEM;
+		if (rl_watched)
+			rl_annotate_private(stats, sizeof(*stats));
+	}
 
 	memset(public_lock, 0, sizeof(*public_lock));
 	lock->engine = (uint16_t)attr->engine;
 	lock->flags = (uint16_t)attr->flags;
 	lock->name = attr->name;
+	lock->stats = stats;
 	rl_store(&lock->word, first_word(lock), relaxed);
 	return 0;
 }
@@ -63,8 +75,11 @@ int rangelock_destroy(struct rangelock *public_lock)
 		return error;
 	if (!rl_tree_is_empty(lock))
 		return refuse_destroy(lock);
+	struct rangelock_stats *stats = lock->stats;
 	rl_leave_dead(lock);
-	if (rl_watched) /* all that was done under this lock is over */
+	if (stats)
+		free(stats); /* whoever is late finds the lock dead */
+	if (rl_watched)	     /* all that was done under this lock is over */
 		rl_annotate_acquired(lock, RANGELOCK_FULL, RANGELOCK_WRITE);
 	return 0;
 }
@@ -96,11 +111,22 @@ int rangelock_walk(struct rangelock *public_lock, rangelock_walk_fn *fn, void *a
 	return stop;
 }
 
-int rangelock_stats(struct rangelock *lock, struct rangelock_stats *ret_stats)
+int rangelock_stats(struct rangelock *public_lock, struct rangelock_stats *ret_stats)
 {
+	struct lock *lock = to_lock(public_lock);
+
 	if (!lock || !ret_stats)
 		return EINVAL;
-	return ENOTSUP; /* no lock has RANGELOCK_STATS: init refuses it */
+
+	int error = rl_enter(lock);
+	if (error)
+		return error;
+	if (lock->stats)
+		*ret_stats = *lock->stats;
+	else
+		error = ENOTSUP;
+	rl_leave(lock);
+	return error;
 }
 
 unsigned rangelock_engine_caps(enum rangelock_engine engine)
@@ -109,7 +135,7 @@ unsigned rangelock_engine_caps(enum rangelock_engine engine)
 		   ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
 			 RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
 			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
-			 RANGELOCK_CAP_CHECKED
+			 RANGELOCK_CAP_CHECKED | RANGELOCK_CAP_STATS
 		   : 0;
 }
 

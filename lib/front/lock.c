@@ -138,7 +138,7 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 		return error;
 	if (!is_free(req))
 		return rl_refuse(lock, req, "rdlock_nested", EINVAL);
-	if (!is_held(lock, outer))
+	if (!still_holds(lock, outer))
 		return rl_refuse(lock, outer, "rdlock_nested", EPERM);
 	answers_init(&answers);
 	describe(req, start, end, RANGELOCK_READ);
@@ -216,7 +216,9 @@ int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public
 		struct req *whom = told(req);
 
 		rl_tree_give_up(lock, req, true, &answers);
-		rl_tree_answer(whom, PARK_CANCELED, &answers);
+		rl_tree_answer(lock, whom, PARK_CANCELED, &answers);
+		if (lock->stats)
+			lock->stats->cancels++;
 	} else {
 		error = EBUSY;
 	}

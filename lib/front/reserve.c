@@ -56,9 +56,9 @@ int rangelock_reserve_gap(struct rangelock *public_lock, struct rangelock_req *p
  * after this. */
 static int reservation(const struct lock *lock, struct req *req)
 {
-	if (req->state == REQ_RESERVED && req->lock == lock)
+	if (req->state == REQ_RESERVED && lock_of(req) == lock && is_known(lock, req))
 		return 0;
-	if (req->state != REQ_REVOKED || req->lock != lock)
+	if (req->state != REQ_REVOKED || lock_of(req) != lock)
 		return EPERM;
 	req->state = REQ_IDLE;
 	return ECANCELED;
@@ -127,7 +127,7 @@ bool rangelock_is_reserved(struct rangelock *public_lock, const struct rangelock
 
 	if (!lock || !req || rl_enter(lock))
 		return false;
-	bool reserved = req->lock == lock &&
+	bool reserved = !is_free(req) && lock_of(req) == lock && is_known(lock, req) &&
 			(req->state == REQ_RESERVED ||
 			 (req->state == REQ_WAITING && req->flags & REQ_COMMITTING));
 	rl_leave(lock);

@@ -3,6 +3,7 @@
 #include "front/word.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #include "tree/tree.h"
 #include "wait/wait.h"
@@ -26,9 +27,29 @@ static bool is_locked(uintptr_t word)
 	return !(word & WORD_FAST) && (word & WORD_LOCKED);
 }
 
+uint32_t rl_generation;
+
+static void count_fork(void)
+{
+	rl_generation += WORD_GENERATION;
+}
+
+/* Before other constructors, which might fork. */
+__attribute__((constructor(101))) static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, count_fork); /* without memory children may hang */
+}
+
+/* Was whoever is inside left behind by fork()? */
+static bool is_orphaned(uintptr_t word, uintptr_t mine)
+{
+	return is_locked(word) && (word & ~(uintptr_t)WORD_CONTENDED) != mine; /* F5 */
+}
+
 int rl_enter(struct lock *lock)
 {
-	uintptr_t locked = WORD_LOCKED;
+	const uintptr_t mine = WORD_LOCKED | rl_generation;
+	uintptr_t locked = mine;
 	unsigned spins = 0;
 	uintptr_t word = rl_load(&lock->word, relaxed);
 
@@ -36,11 +57,13 @@ int rl_enter(struct lock *lock)
 		if (rl_unlikely(word == WORD_DEAD))
 			return EINVAL;
 
-		if (!is_locked(word)) {
+		if (!is_locked(word) || rl_unlikely(is_orphaned(word, mine))) {
 			if (!rl_cas(&lock->word, &word, locked, acquire, relaxed)) /* O1, O2, O3 */
 				continue;
 			if (word & WORD_FAST) /* F2 */
 				rl_tree_adopt(lock, (struct req *)(word - WORD_FAST));
+			else if (rl_unlikely(is_locked(word)))
+				rl_tree_forget(lock); /* F5 */
 			return 0;
 		}
 
@@ -48,10 +71,9 @@ int rl_enter(struct lock *lock)
 			spins++;
 			rl_relax();
 		} else if ((word & WORD_CONTENDED) ||
-			   rl_cas(&lock->word, &word, WORD_LOCKED | WORD_CONTENDED, relaxed,
-				  relaxed)) {
-			rl_wait->sleep(low_half(lock), WORD_LOCKED | WORD_CONTENDED, NULL);
-			locked = WORD_LOCKED | WORD_CONTENDED; /* F4 */
+			   rl_cas(&lock->word, &word, mine | WORD_CONTENDED, relaxed, relaxed)) {
+			rl_wait->sleep(low_half(lock), (uint32_t)(mine | WORD_CONTENDED), NULL);
+			locked = mine | WORD_CONTENDED; /* F4 */
 			spins = 0;
 		}
 		word = rl_load(&lock->word, relaxed);

@@ -10,6 +10,9 @@
  *   LOCKED|CONTENDED   the same, and others may sleep on the word
  *   DEAD               destroyed
  *
+ * In LOCKED the bits from GENERATION on tell in which process: how many forks it is away
+ * from the first one, rl_generation.
+ *
  * Invariants:
  *
  *   F1  At IDLE and FAST the engine is empty.  At ENGINE it has two requests or more, or
@@ -25,6 +28,13 @@
  *   F4  Whoever has slept on the word sets CONTENDED when it gets the mutex,
  *       and so wakes the next one when it leaves.  It never takes the FAST
  *       way in, which would forget the others.
+ *
+ *   F5  LOCKED of another generation than this process's has been copied by fork() from
+ *       a thread that does not exist here: nobody is inside, nobody sleeps on the
+ *       word, and what the engine has may be half done.  Whoever finds that takes the
+ *       mutex over, and forgets it all (rl_tree_forget()).  But it may have been the
+ *       forking thread itself that was inside (rangelock_enter()): its engine is
+ *       whole, and it leaves as usual, before it starts threads that could find it.
  *
  * Inflation, at the first concurrent arrival: rl_enter() wins the word and puts
  * the fast holder into the engine on its behalf, with its exact range.
@@ -56,8 +66,13 @@ enum {
 	WORD_ENGINE = 2,
 	WORD_LOCKED = 4,
 	WORD_CONTENDED = 8,
-	WORD_DEAD = 16
+	WORD_DEAD = 16,
+	WORD_GENERATION = 32 /* and those above it, of the low half */
 };
+
+/* This process's, as it stands in the word: written in the child handler of fork() only,
+ * when there is one thread. */
+extern uint32_t rl_generation;
 
 static inline uintptr_t fast_word(const struct req *req)
 {

@@ -34,12 +34,12 @@
  *       mutex; those of one vector share theirs, and do not conflict.  A request
  *       that comes from the lock word has 0: the engine was empty, so it is the
  *       oldest.
- *   E4  r.waits_on is a lock if and only if the call that r is of waits in that
+ *   E4  r.place is a lock and PLACE_WAITS if and only if the call that r is of waits in that
  *       lock's engine.  Relaxed is enough: it becomes this lock, and ceases to
  *       be it, only inside this lock's mutex, so that whoever is inside reads this
  *       lock only if that is true now.  What it reads of other locks may be old.
  *   E5  A reservation overlaps no other, nor a commit that waits, nor a write that
- *       was granted since it was made.
+ *       was granted since it was made, unless that is one that still chooses.
  *
  * E1 is exact at entry, since all that is in the tree arrived earlier; only a
  * nested read has to be added to the counts of those that it goes before.  It is
@@ -119,7 +119,7 @@ const struct req *rl_tree_blocker(const struct req *req, const struct req *after
 {
 	uint64_t start = req->node.start, end = req->node.end;
 	struct claim claim = claim_of(req);
-	const struct req *q = after ? next(after, start, end) : first(req->lock, start, end);
+	const struct req *q = after ? next(after, start, end) : first(lock_of(req), start, end);
 
 	for (; q; q = next(q, start, end)) {
 		struct claim other = claim_of(q);
@@ -130,22 +130,67 @@ const struct req *rl_tree_blocker(const struct req *req, const struct req *after
 	return NULL;
 }
 
+/* ---- What RANGELOCK_STATS counts ---- */
+
+static void count_grant(struct lock *lock, const struct req *req)
+{
+	if (!lock->stats)
+		return;
+	if (req->mode == RANGELOCK_WRITE)
+		lock->stats->writes++;
+	else
+		lock->stats->reads++;
+}
+
+static void count_wait(struct lock *lock, uint64_t ns)
+{
+	struct rangelock_stats *s = lock->stats;
+
+	s->waits++;
+	s->wait_ns += ns;
+	if (ns > s->wait_max_ns)
+		s->wait_max_ns = ns;
+}
+
+static void begin_wait(struct lock *lock, struct req *req)
+{
+	set_place(req, lock, PLACE_WAITS);
+	if (lock->stats)
+		req->since = rl_wait->now();
+}
+
+/* req, of a vector the leader, has been granted what it waited for. */
+static void end_wait(struct lock *lock, struct req *req)
+{
+	if (!lock->stats)
+		return;
+
+	uint64_t ns = rl_wait->now() - req->since;
+	if (req->flags & REQ_CHOOSING)
+		req->waited = ns; /* it may yet be for nothing */
+	else
+		count_wait(lock, ns);
+}
+
 /* ---- Who is to be told ---- */
 
-void rl_tree_answer(struct req *req, enum park verdict, struct answers *answers)
+void rl_tree_answer(struct lock *lock, struct req *req, enum park verdict, struct answers *answers)
 {
 	req->verdict = (uint8_t)verdict;
 	req->call_back = req->flags & REQ_SUBMITTED;
 	req->next_answer = NULL;
 	*answers->last = req;
 	answers->last = &req->next_answer;
+	if (lock->stats && !req->call_back)
+		lock->stats->wakeups++;
 }
 
-static void hold_vector(struct req *leader)
+static void hold_vector(struct lock *lock, struct req *leader)
 {
 	for (uint32_t i = 0; i < leader->vector.n; i++) {
 		nth_req(leader, i)->state = REQ_HELD;
-		rl_store(&nth_req(leader, i)->waits_on, NULL, relaxed);
+		set_place(nth_req(leader, i), lock, 0);
+		count_grant(lock, nth_req(leader, i));
 	}
 }
 
@@ -155,14 +200,17 @@ static void grant(struct lock *lock, struct req *req, struct answers *answers)
 		req = req->vector.leader;
 		if (--req->vector.waiting)
 			return;
-		hold_vector(req);
+		hold_vector(lock, req);
 	} else {
 		req->state = REQ_HELD;
 		lock->commits -= (req->flags & REQ_COMMITTING) != 0;
 		req->flags &= (uint8_t)~REQ_COMMITTING;
-		rl_store(&req->waits_on, NULL, relaxed);
+		set_place(req, lock, 0);
+		if (!(req->flags & REQ_CHOOSING))
+			count_grant(lock, req);
 	}
-	rl_tree_answer(req, PARK_GRANTED, answers);
+	end_wait(lock, req);
+	rl_tree_answer(lock, req, PARK_GRANTED, answers);
 }
 
 /* A claim has changed from was, NULL if it is new, to now, NULL if it ends; it has not
@@ -195,7 +243,7 @@ static void recount(struct lock *lock, const struct req *self, const struct clai
 static void retire(struct req *req)
 {
 	if (req->state != REQ_HELD)
-		rl_store(&req->waits_on, NULL, relaxed);
+		set_place(req, lock_of(req), 0);
 	req->state = REQ_IDLE;
 	if (req->arrival) /* a needless store costs its owner a cache miss */
 		req->arrival = 0;
@@ -231,7 +279,7 @@ static void revoke(struct lock *lock, const struct req *by, struct answers *answ
 	uint64_t start = by->node.start, end = by->node.end;
 	struct req *r;
 
-	if (by->mode != RANGELOCK_WRITE)
+	if (by->mode != RANGELOCK_WRITE || by->flags & REQ_CHOOSING)
 		return;
 	while ((r = first_reserved(lock, start, end))) {
 		rl_itree_remove(&lock->reserved, &r->node);
@@ -240,7 +288,7 @@ static void revoke(struct lock *lock, const struct req *by, struct answers *answ
 	while (lock->commits && (r = first_commit(lock, start, end))) {
 		lock->commits--;
 		take_out(lock, r, answers);
-		rl_tree_answer(r, PARK_CANCELED, answers);
+		rl_tree_answer(lock, r, PARK_CANCELED, answers);
 	}
 }
 
@@ -272,12 +320,13 @@ static void place(struct lock *lock, struct req *req, uint64_t arrival, uint32_t
 {
 	bool waits = blockers || req->flags & REQ_VECTOR; /* for the rest of it */
 
-	req->lock = lock;
 	req->arrival = arrival;
 	req->blockers = blockers;
 	req->state = waits ? REQ_WAITING : REQ_HELD;
 	if (waits)
-		rl_store(&req->waits_on, lock, relaxed);
+		begin_wait(lock, req);
+	else
+		set_place(req, lock, 0);
 	rl_itree_insert(&lock->tree, &req->node);
 }
 
@@ -286,6 +335,7 @@ static void granted_at_once(struct lock *lock, struct req *req, struct answers *
 {
 	struct req **from = answers->last;
 
+	count_grant(lock, req);
 	revoke(lock, req, answers);
 	settle(lock, from, answers);
 }
@@ -298,6 +348,14 @@ void rl_tree_insert(struct lock *lock, struct req *req, uint64_t arrival, uint32
 		granted_at_once(lock, req, answers);
 }
 
+void rl_tree_confirm(struct lock *lock, struct req *req, struct answers *answers)
+{
+	req->flags &= (uint8_t)~REQ_CHOOSING;
+	if (lock->stats)
+		count_wait(lock, req->waited);
+	granted_at_once(lock, req, answers);
+}
+
 void rl_tree_insert_nested(struct lock *lock, struct req *req, struct answers *answers)
 {
 	uint64_t start = req->node.start, end = req->node.end;
@@ -306,6 +364,8 @@ void rl_tree_insert_nested(struct lock *lock, struct req *req, struct answers *a
 	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end))
 		blockers += q->state == REQ_HELD && q->mode == RANGELOCK_WRITE;
 	place(lock, req, rl_tree_arrive(lock), blockers);
+	if (!blockers)
+		count_grant(lock, req);
 
 	struct claim now = claim_of(req);
 	recount(lock, req, NULL, &now, answers);
@@ -325,7 +385,7 @@ bool rl_tree_tie_vector(struct lock *lock, struct req *first_req, size_t n, stru
 	first_req->vector.n = (uint32_t)n;
 	if (waiting)
 		return true;
-	hold_vector(first_req);
+	hold_vector(lock, first_req);
 
 	struct req **from = answers->last;
 	revoke_all(lock, first_req, answers);
@@ -348,7 +408,7 @@ static void give_up_upgrade(struct lock *lock, struct req *req, struct answers *
 	req->state = REQ_HELD;
 	req->mode = RANGELOCK_READ;
 	req->blockers = 0;
-	rl_store(&req->waits_on, NULL, relaxed);
+	set_place(req, lock, 0);
 
 	struct claim now = claim_of(req);
 	recount(lock, req, &was, &now, answers);
@@ -438,7 +498,7 @@ int rl_tree_upgrade(struct lock *lock, struct req *req, struct answers *answers)
 		req->blockers += q != req && precedes(&claim, &now);
 	}
 	if (req->blockers) {
-		rl_store(&req->waits_on, lock, relaxed);
+		begin_wait(lock, req);
 		return EINPROGRESS;
 	}
 	req->state = REQ_HELD;
@@ -491,7 +551,10 @@ int rl_tree_try_extend(struct lock *lock, struct req *req, uint64_t start, uint6
 	    (old_end < end && rl_tree_conflicts(lock, old_end, end, req->mode)))
 		return EBUSY;
 	move(lock, req, start, end);
-	granted_at_once(lock, req, answers);
+
+	struct req **from = answers->last;
+	revoke(lock, req, answers);
+	settle(lock, from, answers);
 	return 0;
 }
 
@@ -523,7 +586,7 @@ int rl_tree_reserve(struct lock *lock, struct req *req, uint64_t start, uint64_t
 	req->node.start = start;
 	req->node.end = end;
 	req->mode = RANGELOCK_WRITE;
-	req->lock = lock;
+	set_place(req, lock, 0);
 	req->arrival = rl_tree_arrive(lock);
 	req->state = REQ_RESERVED;
 	rl_itree_insert(&lock->reserved, &req->node);
@@ -574,8 +637,8 @@ void rl_tree_adopt(struct lock *lock, struct req *holder)
 	holder->blockers = 0;
 	holder->state = REQ_HELD;
 	holder->flags = 0;
-	if (holder->lock != lock) /* as in retire() */
-		holder->lock = lock;
+	if (lock_of(holder) != lock) /* as in retire() */
+		set_place(holder, lock, 0);
 	rl_itree_insert(&lock->tree, &holder->node);
 }
 
@@ -588,6 +651,24 @@ struct req *rl_tree_release_sole(struct lock *lock)
 	lock->tree.root = NULL;
 	retire(node_req(root));
 	return node_req(root);
+}
+
+void rl_tree_forget(struct lock *lock)
+{
+	lock->tree.root = lock->reserved.root = NULL;
+	lock->commits = 0;
+}
+
+bool rl_tree_has(const struct lock *lock, const struct req *req)
+{
+	uint64_t start = req->node.start, end = req->node.end;
+
+	if (req->state == REQ_RESERVED)
+		return first_reserved(lock, start, end) == req; /* E5: no other overlaps */
+	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end))
+		if (q == req)
+			return true;
+	return false;
 }
 
 bool rl_tree_is_empty(const struct lock *lock)

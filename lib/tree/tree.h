@@ -13,7 +13,7 @@
 #include "wait/wait.h"
 
 /* Have req's owner told. */
-void rl_tree_answer(struct req *req, enum park verdict, struct answers *answers);
+void rl_tree_answer(struct lock *lock, struct req *req, enum park verdict, struct answers *answers);
 
 /* How many requests in the engine conflict with this range, held or waiting? */
 uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end, unsigned mode);
@@ -36,6 +36,10 @@ void rl_tree_insert_nested(struct lock *lock, struct req *req, struct answers *a
 /* The n requests of a vector, which have just been taken in, are one call.  Does it
  * have to wait? */
 bool rl_tree_tie_vector(struct lock *lock, struct req *first, size_t n, struct answers *answers);
+
+/* What lock_chosen waited for, and holds, is what it wants: from here on it is a grant
+ * like others. */
+void rl_tree_confirm(struct lock *lock, struct req *req, struct answers *answers);
 
 /* Take req out, which is held; it is idle. */
 void rl_tree_remove(struct lock *lock, struct req *req, struct answers *answers);
@@ -71,6 +75,12 @@ void rl_tree_adopt(struct lock *lock, struct req *holder);
 /* The reverse: if the engine contains just one request, which then is held, and
  * there are no reservations, take it out and return it; else NULL. */
 struct req *rl_tree_release_sole(struct lock *lock);
+
+/* All that the engine has is gone, in whatever state it was. */
+void rl_tree_forget(struct lock *lock);
+
+/* Has the engine this request, which says that it is in it? */
+bool rl_tree_has(const struct lock *lock, const struct req *req);
 
 /* Is nothing held, waiting or reserved? */
 bool rl_tree_is_empty(const struct lock *lock);

@@ -149,11 +149,20 @@ static uint32_t known_thread(void)
 	return *mine;
 }
 
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 const struct wait_ops rl_wait_futex = {
 	.sleep = futex_sleep,
 	.wake = futex_wake,
 	.processors = known_processors,
 	.thread = known_thread,
+	.now = monotonic_ns,
 };
 
 const struct wait_ops *rl_wait = &rl_wait_futex;

@@ -26,6 +26,8 @@ struct wait_ops {
 	unsigned (*processors)(void);
 	/* A number that is the calling thread's alone, and not 0. */
 	uint32_t (*thread)(void);
+	/* The time of CLOCK_MONOTONIC, in nanoseconds. */
+	uint64_t (*now)(void);
 };
 
 extern const struct wait_ops rl_wait_futex; /* what the library ships with */

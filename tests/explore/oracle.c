@@ -464,7 +464,7 @@ NOTES static const struct call *waiting_call(unsigned req)
 {
 	const struct req *r = to_req(&o_reqs[req]);
 
-	return r->state == REQ_WAITING && r->lock == to_lock(&o_lock) ? call_of[req] : NULL;
+	return r->state == REQ_WAITING && lock_of(r) == to_lock(&o_lock) ? call_of[req] : NULL;
 }
 
 void o_cancel(unsigned req)
@@ -638,7 +638,7 @@ static void check_engine(struct lock *lock)
 	struct census c = { .n = 0 };
 
 	check_subtree(lock->tree.root, NULL, &c);
-	if (c.n < 2 && itree_empty(&lock->reserved))
+	if (c.n < 2 && itree_empty(&lock->reserved) && !sees_all(lock))
 		explore_fail("invariant F1: one request in the engine, alone");
 	for (unsigned i = 0; i < c.n; i++) {
 		const struct req *r = c.all[i];
@@ -659,8 +659,8 @@ static void check_engine(struct lock *lock)
 			    modes_conflict(r->mode, c.all[k]->mode) &&
 			    c.all[k]->node.start < r->node.end)
 				explore_fail("exclusion: two holders in the tree conflict");
-		if ((rl_load(&r->waits_on, relaxed) == lock) != (r->state != REQ_HELD))
-			explore_fail("invariant E4: waits_on is wrong");
+		if (waits_in(lock, r) != (r->state != REQ_HELD))
+			explore_fail("invariant E4: its place is wrong");
 	}
 }
 
@@ -676,7 +676,7 @@ void o_step(void)
 		return;
 	bool empty = itree_empty(&lock->tree) && itree_empty(&lock->reserved);
 
-	if ((word == WORD_ENGINE) == empty)
+	if (sees_all(lock) ? word != WORD_ENGINE : (word == WORD_ENGINE) == empty)
 		explore_fail("invariant F1: word %#lx, and the engine is %s", (unsigned long)word,
 			     empty ? "empty" : "not empty");
 	else if (word == WORD_ENGINE && !itree_empty(&lock->tree))
@@ -716,7 +716,7 @@ void o_check(void)
 	judge_answers();
 	if (buried)
 		return;
-	if (!o_idle())
+	if (rl_load(&to_lock(&o_lock)->word, relaxed) != first_word(to_lock(&o_lock)))
 		explore_fail("the end: the lock word is not idle");
 	if (rangelock_destroy(&o_lock))
 		explore_fail("the end: something is left in the lock");

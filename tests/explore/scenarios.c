@@ -6,6 +6,8 @@
 #include "explore/scenarios.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/atomic.h"
 #include "explore/oracle.h"
@@ -664,6 +666,81 @@ static void chooser(unsigned i)
 	}
 }
 
+/* The word as fork() has copied it, of a lock that was caught in mid-change: one takes it
+ * over, and all go on. */
+static void orphan_setup(void)
+{
+	o_setup();
+	to_lock(&o_lock)->tree.root = (struct itree_node *)8;
+	to_lock(&o_lock)->reserved.root = (struct itree_node *)8;
+	rl_store(&to_lock(&o_lock)->word,
+		 WORD_LOCKED | WORD_CONTENDED | (rl_generation + WORD_GENERATION), relaxed);
+}
+
+static void visit_orphan(unsigned i)
+{
+	if (i == 0)
+		o_visit(0, WR(0, 2));
+	else if (i == 1)
+		o_visit(2, RD(1, 3));
+	else
+		o_look(3);
+}
+
+/* A lock that counts, looked at meanwhile: what was granted, and nothing else, by the time
+ * when all have returned. */
+static struct rangelock_stats *counters;
+static unsigned grants[2], told_late;
+
+static void stats_setup(void)
+{
+	static const struct rangelock_attr attr = { .flags = RANGELOCK_STATS };
+
+	o_setup();
+	free(counters); /* of an execution that was cut short */
+	if (rangelock_init(&o_lock, &attr))
+		explore_fail("init: no memory");
+	counters = to_lock(&o_lock)->stats;
+	explore_renew(counters, sizeof(*counters));
+	memset(counters, 0, sizeof(*counters));
+	grants[0] = grants[1] = told_late = 0;
+}
+
+NOT_FOR_TSAN static void note_result(enum rangelock_mode mode, int error)
+{
+	grants[mode] += !error;
+	told_late += error == ETIMEDOUT;
+}
+
+static void count_all(unsigned i)
+{
+	struct rangelock_stats s;
+
+	if (i == 0) {
+		note_result(RANGELOCK_WRITE, o_visit(0, WR(0, 2)));
+		if (rangelock_stats(&o_lock, &s) || s.reads + s.writes < 1 ||
+		    s.waits > s.reads + s.writes || s.wait_max_ns > s.wait_ns)
+			explore_fail("stats: no picture of one moment");
+	} else if (i == 1) {
+		note_result(RANGELOCK_READ, o_visit(2, RD(1, 3)));
+	} else {
+		note_result(RANGELOCK_WRITE, o_visit(4, TIMED_WR(0, 1)));
+	}
+}
+
+static void stats_check(void)
+{
+	struct rangelock_stats s;
+
+	if (rangelock_stats(&o_lock, &s) || s.reads != grants[RANGELOCK_READ] ||
+	    s.writes != grants[RANGELOCK_WRITE] || s.timeouts != told_late ||
+	    s.wakeups != s.waits || s.cancels)
+		explore_fail("stats: %u reads, %u writes and %u time-outs are counted otherwise",
+			     grants[0], grants[1], told_late);
+	o_check();
+	counters = NULL; /* destroy has freed them */
+}
+
 #define HERE .step = o_step, .check = o_check
 
 static const struct scenario scenarios[] = {
@@ -825,6 +902,13 @@ static const struct scenario scenarios[] = {
 	{ .name = "reservations", .threads = 3, .setup = o_setup, .run = reservations, HERE },
 	{ .name = "commit-gives-up", .threads = 3, .setup = o_setup, .run = commit_gives_up, HERE },
 	{ .name = "chooser", .threads = 3, .setup = choose_setup, .run = chooser, HERE },
+	{ .name = "orphan", .threads = 3, .setup = orphan_setup, .run = visit_orphan, HERE },
+	{ .name = "statistics",
+	  .threads = 3,
+	  .setup = stats_setup,
+	  .run = count_all,
+	  .step = o_step,
+	  .check = stats_check },
 	{ .name = "wide-and-narrow", .threads = 3, .setup = o_setup, .run = wide_and_narrow, HERE },
 	{ .name = "wide-and-narrow-spinning",
 	  .threads = 3,

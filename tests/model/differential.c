@@ -299,6 +299,12 @@ static bool holds(const struct actor *a)
 	return !a->user->sleeps_on && in_queue(a) && in_model(a)->stage == HELD;
 }
 
+/* The same, while its upgrade may wait. */
+static bool still_holds(const struct actor *a)
+{
+	return holds(a) || (in_queue(a) && in_model(a)->stage == UPGRADING);
+}
+
 static bool reads(const struct actor *a)
 {
 	return holds(a) && in_model(a)->range.mode == RANGELOCK_READ;
@@ -389,19 +395,20 @@ static void choose_size(struct operation *op, const struct rangelock_range *held
 /* The other request, or those of the vector.  Whether the call can be made. */
 static bool choose_others(struct operation *op, struct actor *a)
 {
-	bool (*is_right)(const struct actor *) =
-	    op->kind == RDLOCK_NESTED || op->kind == UNLOCKV ? holds : is_idle;
+	bool (*is_right)(const struct actor *) = op->kind == RDLOCK_NESTED ? still_holds
+						 : op->kind == UNLOCKV	   ? holds
+									   : is_idle;
 
 	if (op->kind == SPLIT || op->kind == RDLOCK_NESTED) {
 		for (int i = 0; i < ACTORS && !op->rude; i++)
 			if (!is_right(&world.actors[op->other]) ||
-			    (is_right == holds && world.actors[op->other].lock != op->lock))
+			    (is_right == still_holds && world.actors[op->other].lock != op->lock))
 				op->other = (op->other + 1) % ACTORS;
 		const struct actor *other = &world.actors[op->other];
 		if (op->kind == SPLIT && in_queue(other) && other->lock != op->lock)
 			return false;
 		return return_if_answered(other->user) &&
-		       (op->kind == SPLIT || !must_be_left_alone(other));
+		       (op->kind == SPLIT || still_holds(other) || !must_be_left_alone(other));
 	}
 	if (op->kind != LOCKV && op->kind != UNLOCKV)
 		return true;
@@ -474,7 +481,7 @@ static int ask_model(struct model *m, struct operation *op, struct actor *a)
 			return EINVAL;
 		a->must_choose = 1;
 		int error = choice(op, 0, &range);
-		return error ? error : model_lock(m, who, &range, patience);
+		return error ? error : model_lock_chosen(m, who, &range, patience);
 	}
 }
 

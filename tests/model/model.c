@@ -32,6 +32,8 @@ const struct model_fault_info model_faults[MODEL_FAULTS] = {
 	[MODEL_COMMIT_UNREVOKED] = { "commit-unrevoked", RANGELOCK_CAP_RESERVE },
 	[MODEL_GAP_UNALIGNED] = { "gap-unaligned", RANGELOCK_CAP_RESERVE },
 	[MODEL_CHOOSES_ONCE] = { "chooses-once", RANGELOCK_CAP_ENTER },
+	[MODEL_CHOOSING_REVOKES] = { "choosing-revokes",
+				     RANGELOCK_CAP_ENTER | RANGELOCK_CAP_RESERVE },
 };
 
 enum { NESTED = 0, UPGRADE = 1, ORDINARY = 2 }; /* ranks */
@@ -139,6 +141,8 @@ static void revoke(struct model *m, struct rangelock_range range)
 
 static void revoke_for(struct model *m, const struct model_request *holder)
 {
+	if (holder->choosing && m->fault != MODEL_CHOOSING_REVOKES)
+		return;
 	if (holder->range.mode == RANGELOCK_WRITE || m->fault == MODEL_READS_REVOKE)
 		revoke(m, holder->range);
 }
@@ -515,6 +519,26 @@ int model_unlockv(struct model *m, int who, int n)
 	return 0;
 }
 
+/* If it waits, what it is granted is not yet what it takes. */
+static int choose(struct model *m, int who, const struct rangelock_range *range,
+		  enum model_patience patience)
+{
+	int result = arrive(m, who, range, 1, ORDINARY, patience);
+
+	if (result == MODEL_WAITS)
+		m->queue[model_find(m, who)].choosing = true;
+	return result;
+}
+
+int model_lock_chosen(struct model *m, int who, const struct rangelock_range *range,
+		      enum model_patience patience)
+{
+	m->answered = 0;
+	if (is_bad(range))
+		return EINVAL;
+	return choose(m, who, range, patience);
+}
+
 int model_choose_again(struct model *m, int who, int error, const struct rangelock_range *range,
 		       enum model_patience patience)
 {
@@ -523,11 +547,18 @@ int model_choose_again(struct model *m, int who, int error, const struct rangelo
 
 	m->answered = 0;
 	if (m->fault == MODEL_CHOOSES_ONCE || (!error && range->start == had.start &&
-					       range->end == had.end && range->mode == had.mode))
+					       range->end == had.end && range->mode == had.mode)) {
+		m->queue[i].choosing = false;
+		if (had.mode == RANGELOCK_WRITE)
+			revoke(m, had);
+		settle(m);
 		return 0;
+	}
 	take_out(m, i);
 	settle(m);
-	return error ? error : arrive(m, who, range, 1, ORDINARY, patience);
+	if (error)
+		return error;
+	return is_bad(range) ? EINVAL : choose(m, who, range, patience);
 }
 
 /* ---- Reservations ---- */

@@ -47,6 +47,7 @@ enum model_fault {
 	MODEL_COMMIT_UNREVOKED,	 /* a pending commit is not revoked */
 	MODEL_GAP_UNALIGNED,	 /* reserve_gap does not look at align */
 	MODEL_CHOOSES_ONCE,	 /* lock_chosen takes what it waited for */
+	MODEL_CHOOSING_REVOKES,	 /* and so does what it then does not take */
 	MODEL_FAULTS
 };
 extern const struct model_fault_info {
@@ -83,7 +84,8 @@ struct model_request {
 	int caller; /* in whose lock call, which has not been answered; or MODEL_NOBODY */
 	struct rangelock_range range;
 	enum model_stage stage;
-	int rank; /* if it waits: smaller goes first, and then who came first */
+	bool choosing; /* what it is granted it may yet give up again */
+	int rank;      /* if it waits: smaller goes first, and then who came first */
 	unsigned arrival;
 };
 
@@ -133,8 +135,10 @@ int model_commit(struct model *m, int who, enum model_patience patience);
 int model_unreserve(struct model *m, int who);
 bool model_is_reserved(const struct model *m, int who);
 
-/* wait_entered is model_lock(), and so is what lock_chosen does first.  When it goes
- * on after it was granted what it waited for, it chooses again: a range, or error. */
+/* wait_entered is model_lock().  lock_chosen, when it goes on after it was granted what
+ * it waited for, chooses again: a range, or error. */
+int model_lock_chosen(struct model *m, int who, const struct rangelock_range *range,
+		      enum model_patience patience);
 int model_choose_again(struct model *m, int who, int error, const struct rangelock_range *range,
 		       enum model_patience patience);
 

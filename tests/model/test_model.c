@@ -503,6 +503,30 @@ START_TEST(who_chooses_again_takes_what_it_named_or_arrives_anew)
 }
 END_TEST
 
+START_TEST(a_choice_revokes_when_it_is_taken)
+{
+	const struct rangelock_range a = { 0, 5, RANGELOCK_WRITE }, b = { 10, 15, RANGELOCK_WRITE };
+
+	ck_assert_int_eq(model_reserve(&m, 1, 0, 5), 0);
+	ck_assert_int_eq(model_reserve(&m, 2, 10, 15), 0);
+	ck_assert_int_eq(rd(0, 0, 15, FOREVER), 0);
+	ck_assert_int_eq(model_lock_chosen(&m, 3, &a, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_reduce(&m, 0, 5, 15), 0);
+	assert_answer(0, 3, 0);
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), MODEL_WAITS); /* for what may be given up */
+	ck_assert_int_eq(model_choose_again(&m, 3, 0, &b, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 1, 0);
+	ck_assert_int_eq(model_commit(&m, 2, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(model_unlock(&m, 0), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 3, 0);
+	ck_assert_int_eq(model_choose_again(&m, 3, 0, &b, FOREVER), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 2, ECANCELED);
+}
+END_TEST
+
 /* ---- The library and the model ---- */
 
 static size_t random_sequence(struct rng *rng, uint8_t bytes[LONGEST])
@@ -600,6 +624,7 @@ int main(void)
 	tcase_add_test(tc, a_commit_waits_and_its_reservation_stands);
 	tcase_add_test(tc, reserve_gap_finds_the_lowest);
 	tcase_add_test(tc, who_chooses_again_takes_what_it_named_or_arrives_anew);
+	tcase_add_test(tc, a_choice_revokes_when_it_is_taken);
 	tcase_add_test(tc, random_sequences_do_what_the_model_says);
 	tcase_add_loop_test(tc, a_wrong_model_is_found_and_shrunk, 0, MODEL_FAULTS - 1);
 	tcase_add_test(tc, a_report_can_be_read_and_repeated);

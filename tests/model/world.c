@@ -60,10 +60,16 @@ static uint32_t fiber_number(void)
 	return 1; /* no fiber */
 }
 
+static uint64_t no_time(void)
+{
+	return 0;
+}
+
 const struct wait_ops world_wait_ops = { .sleep = sleep_as_fiber,
 					 .wake = wake_fiber,
 					 .processors = one_processor,
-					 .thread = fiber_number };
+					 .thread = fiber_number,
+					 .now = no_time };
 
 /* ---- The calls, inside a fiber ---- */
 

@@ -39,6 +39,8 @@ PROGRAMS = {
     "change": ["tests/unit/test_change.c"],
     "vector": ["tests/unit/test_vector.c"],
     "reserve": ["tests/unit/test_reserve.c"],
+    "stats": ["tests/unit/test_stats.c"],
+    "fork": ["tests/unit/test_fork.c"],
     "model": ["tests/model/test_model.c", "tests/model/differential.c", "tests/model/model.c",
               "tests/model/operation.c", "tests/model/shrink.c", "tests/model/world.c"],
     "stress": [str(p.relative_to(ROOT)) for p in sorted((ROOT / "tools/stress").glob("*.c"))]

@@ -11,4 +11,6 @@ for threads in 1 2 8 24; do
 	check "no violation with $threads threads in $seconds s" \
 		$MESON_EXE_WRAPPER "$2" --engine all --threads $threads --seconds "$seconds"
 done
+check "no violation, and all is counted, with 6 threads in $seconds s" \
+	$MESON_EXE_WRAPPER "$2" --engine all --threads 6 --stats --seconds "$seconds"
 tap_end

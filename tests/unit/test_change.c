@@ -268,6 +268,28 @@ START_TEST(an_upgrade_of_a_nested_read_goes_before_who_came_earlier)
 }
 END_TEST
 
+/* The upgrade, another thread's, holds the outer read until it is granted. */
+START_TEST(a_nested_read_passes_the_upgrade_of_the_outer_one)
+{
+	struct actor upgrader = { .arg = &holder }, nested = { .req = RANGELOCK_REQ_INITIALIZER };
+	struct rangelock elsewhere = RANGELOCK_INITIALIZER;
+
+	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &other, 5, 10), 0);
+	actor_call(&upgrader, &lock, upgrade, &holder);
+	ck_assert_int_eq(rangelock_rdlock_nested(&elsewhere, &nested.req, 0, 5, &holder), EPERM);
+	ck_assert_int_eq(rangelock_rdlock_nested(&lock, &nested.req, 0, 5, &holder), 0);
+	ck_assert_int_eq(look_at(&lock, &holder).blockers, 2);
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &nested.req, 0, 5), EINVAL);
+	drop(&nested.req);
+	ck_assert_int_eq(look_at(&lock, &holder).blockers, 1);
+	drop(&other);
+	ck_assert_int_eq(actor_join(&upgrader), 0);
+	ck_assert(rangelock_is_locked(&lock, 0, 10, RANGELOCK_WRITE));
+	drop(&holder);
+}
+END_TEST
+
 START_TEST(a_nested_read_waits_for_a_writer_that_holds)
 {
 	struct actor nested = { .start = 0, .end = 20, .req = RANGELOCK_REQ_INITIALIZER }, writer;
@@ -305,6 +327,7 @@ int main(void)
 	tcase_add_test(tc, extend_grows_where_nobody_is);
 	tcase_add_test(tc, a_nested_read_passes_a_writer_that_waits);
 	tcase_add_test(tc, an_upgrade_of_a_nested_read_goes_before_who_came_earlier);
+	tcase_add_test(tc, a_nested_read_passes_the_upgrade_of_the_outer_one);
 	tcase_add_test(tc, a_nested_read_waits_for_a_writer_that_holds);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -100,7 +100,9 @@ static uint32_t number(void)
 	return self ? (uint32_t)((const struct player *)(const void *)self - players) + 1 : 99;
 }
 
-static const struct wait_ops ops = { sleep_as_fiber, wake_fiber, one_processor, number };
+static const struct wait_ops ops = {
+	.sleep = sleep_as_fiber, .wake = wake_fiber, .processors = one_processor, .thread = number
+};
 
 static void make_lock(struct rangelock *lock, const char *name)
 {
@@ -1291,7 +1293,7 @@ static void compare(struct player *p, int (*call)(struct player *), struct world
 	}
 }
 
-static struct rangelock *lock_of(const struct rangelock_req *req)
+static struct rangelock *lock_with(const struct rangelock_req *req)
 {
 	for (int i = 0; i < LOCKS; i++)
 		if (is_held(&locks[i], req))
@@ -1320,7 +1322,7 @@ static void step_at_random(struct rng *rng)
 	struct world w = look_around();
 	struct req *req = to_req(p->req);
 	if (!is_free(req)) {
-		struct rangelock *lock = lock_of(p->req);
+		struct rangelock *lock = lock_with(p->req);
 
 		if (!lock)
 			return; /* submitted, and waits */
@@ -1340,7 +1342,7 @@ static void step_at_random(struct rng *rng)
 		act(who, do_submit);
 		return;
 	case 1:
-		if (slot == 0 || lock_of(&p->reqs[0]) != p->lock)
+		if (slot == 0 || lock_with(&p->reqs[0]) != p->lock)
 			return;
 		p->mode = READ;
 		kinds[who][slot] = NESTED;

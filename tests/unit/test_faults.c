@@ -67,6 +67,9 @@ static void teardown(void)
 
 static _Thread_local int inside;
 static atomic_int allocations;
+#ifndef SANITIZED
+static bool no_memory; /* inside */
+#endif
 
 /* The call, watched. */
 #define CALL(call)                    \
@@ -119,6 +122,8 @@ void *malloc(size_t size)
 void *calloc(size_t n, size_t size)
 {
 	note_allocation();
+	if (inside && no_memory)
+		return NULL;
 	return __libc_calloc(n, size);
 }
 
@@ -332,7 +337,7 @@ START_TEST(sleeps_that_lie_break_nothing)
 
 	watch_allocations();
 	ops = (struct wait_ops){ restless_sleep, generous_wake, _i ? two_processors : one_processor,
-				 rl_wait_futex.thread };
+				 rl_wait_futex.thread, rl_wait_futex.now };
 	/* On a busy machine the threads may run one after the other, and never meet. */
 	for (int tries = 0; tries < 100 && !(timeouts && cancels); tries++) {
 		storm(NULL);
@@ -511,7 +516,7 @@ START_TEST(a_deadline_beyond_reach_is_none)
 
 	old_kernel = _i;
 	ops = (struct wait_ops){ counting_sleep, rl_wait_futex.wake, one_processor,
-				 rl_wait_futex.thread };
+				 rl_wait_futex.thread, rl_wait_futex.now };
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
 	for (int i = 0; i < MANY; i++)
 		actor_queue_until(&waiters[i], &lock, RANGELOCK_READ, 0, 10, far[i]);
@@ -586,7 +591,7 @@ START_TEST(a_cancelled_thread_ends_its_call_first)
 
 	result = -1;
 	ops = (struct wait_ops){ counting_sleep, rl_wait_futex.wake, one_processor,
-				 rl_wait_futex.thread };
+				 rl_wait_futex.thread, rl_wait_futex.now };
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
 	ck_assert_int_eq(pthread_create(&thread, NULL, lock_and_be_cancelled, timed ? &soon : NULL),
 			 0);
@@ -731,6 +736,44 @@ START_TEST(the_child_of_a_fork_finds_its_locks_in_order)
 }
 END_TEST
 
+/* ---- Memory that is not there ---- */
+
+/* What counts is allocated when all else is in order, and all at once. */
+START_TEST(statistics_are_all_that_is_allocated)
+{
+	const struct rangelock_attr attr = { .flags = RANGELOCK_STATS },
+				    bad = { .flags = RANGELOCK_STATS, .reserved_ = { 1 } },
+				    odd = { .flags = RANGELOCK_STATS, .engine = RANGELOCK_LIST };
+	struct rangelock counting = { { 7 } };
+	const struct rangelock before = counting;
+
+	watch_allocations();
+	allocations = 0;
+	ck_assert_int_eq(CALL(rangelock_init(&counting, &bad)), EINVAL);
+	ck_assert_int_eq(CALL(rangelock_init(NULL, &attr)), EINVAL);
+	if (!rangelock_engine_caps(RANGELOCK_LIST))
+		ck_assert_int_eq(CALL(rangelock_init(&counting, &odd)), ENOTSUP);
+	ck_assert_int_eq(allocations, 0);
+#ifndef SANITIZED
+	no_memory = true;
+	ck_assert_int_eq(CALL(rangelock_init(&counting, &attr)), ENOMEM);
+	no_memory = false;
+	ck_assert_mem_eq(&counting, &before, sizeof(before));
+	allocations = 0;
+#endif
+	ck_assert_int_eq(CALL(rangelock_init(&counting, &attr)), 0);
+	const char *preload = getenv("LD_PRELOAD"); /* valgrind's own malloc goes unseen */
+	ck_assert((preload && strstr(preload, "vgpreload")) || allocations == 1);
+	ck_assert_int_eq(CALL(rangelock_wrlock(&counting, &holder, 0, 1)), 0);
+	ck_assert_int_eq(CALL(rangelock_tryrdlock(&counting, &other, 0, 1)), EBUSY);
+	ck_assert_int_eq(CALL(rangelock_destroy(&counting)), EBUSY);
+	ck_assert_int_eq(CALL(rangelock_unlock(&counting, &holder)), 0);
+	ck_assert_int_le(allocations, 1);
+	ck_assert_int_eq(CALL(rangelock_destroy(&counting)), 0); /* and frees it */
+	ck_assert((preload && strstr(preload, "vgpreload")) || allocations == 2);
+}
+END_TEST
+
 /* ---- System calls that fail ---- */
 
 /* No futex is at an odd address; what the kernel says then is not to be slept on. */
@@ -813,6 +856,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, nothing_is_allocated, 0, 2);
+	tcase_add_test(tc, statistics_are_all_that_is_allocated);
 	tcase_add_loop_test(tc, sleeps_that_lie_break_nothing, 0, 2);
 	tcase_add_loop_test(tc, a_hail_of_signals_breaks_nothing, 0, 2);
 	tcase_add_test(tc, a_wake_up_is_for_one);

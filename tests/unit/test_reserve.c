@@ -378,6 +378,35 @@ START_TEST(what_is_chosen_anew_is_what_is_held)
 }
 END_TEST
 
+/* What a chooser was granted and does not take is as if it had not been granted. */
+START_TEST(a_choice_revokes_when_it_is_taken)
+{
+	struct actor chooser = { .req = RANGELOCK_REQ_INITIALIZER };
+
+	chosen = refuse_after = 0;
+	wanted = 0;
+	wanted_end = 10;
+	wanted_mode = RANGELOCK_WRITE;
+	ck_assert_int_eq(rangelock_reserve(&lock, &mark, 5, 10), 0);
+	ck_assert_int_eq(rangelock_reserve(&lock, &mark2, 20, 25), 0);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
+	actor_call(&chooser, &lock, lock_chosen, &chooser.req);
+	rangelock_enter(&lock);
+	if (_i == 1)
+		wanted_end = 5;
+	refuse_after = _i == 2;
+	rangelock_leave(&lock);
+	drop(&holder);
+	ck_assert_int_eq(actor_join(&chooser), _i == 2 ? ENOENT : 0);
+	ck_assert_int_eq(chosen, 2);
+	ck_assert(rangelock_is_reserved(&lock, &mark) == (_i > 0));
+	ck_assert_int_eq(rangelock_unreserve(&lock, &mark), _i > 0 ? 0 : ECANCELED);
+	ck_assert_int_eq(rangelock_unreserve(&lock, &mark2), 0);
+	if (_i < 2)
+		drop(&chooser.req);
+}
+END_TEST
+
 START_TEST(a_choice_that_is_no_range_is_refused)
 {
 	const struct rangelock_range none = { 5, 5, RANGELOCK_READ };
@@ -443,6 +472,7 @@ int main(void)
 	tcase_add_test(tc, a_gap_is_the_lowest_that_fits);
 	tcase_add_test(tc, a_gap_at_the_end_of_all_is_found_or_not);
 	tcase_add_loop_test(tc, what_is_chosen_anew_is_what_is_held, 0, 4);
+	tcase_add_loop_test(tc, a_choice_revokes_when_it_is_taken, 0, 3);
 	tcase_add_test(tc, a_choice_that_is_no_range_is_refused);
 	tcase_add_loop_test(tc, who_waits_entered_gives_the_mutex_up_and_has_it_again, 0, 2);
 	suite_add_tcase(suite, tc);

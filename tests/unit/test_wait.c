@@ -52,8 +52,8 @@ static void setup(void)
 {
 	lock = (struct rangelock)RANGELOCK_INITIALIZER;
 	holder = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
-	ops =
-	    (struct wait_ops){ counting_sleep, counting_wake, one_processor, rl_wait_futex.thread };
+	ops = (struct wait_ops){ counting_sleep, counting_wake, one_processor, rl_wait_futex.thread,
+				 rl_wait_futex.now };
 	rl_wait = &ops;
 	sleeps = wakes = mutex_sleeps = 0;
 }

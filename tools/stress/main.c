@@ -35,6 +35,8 @@ static const char usage[] =
     "  --checked        locks with RANGELOCK_CHECKED, where the engine has it, called so\n"
     "                   that nothing is to be reported: what is, on standard error, is\n"
     "                   a false alarm\n"
+    "  --stats          locks with RANGELOCK_STATS, where the engine has it: what they\n"
+    "                   count is compared with what the calls answered\n"
     "  --threads N      worker threads, 1 to 256 (default: 4)\n"
     "  --seconds S      how long, for each engine (default: 10)\n"
     "  --seed N         of the random choices (default: a fresh one; it is printed)\n"
@@ -55,6 +57,7 @@ struct options {
 	bool checked;
 	int64_t duration, watchdog; /* ns */
 	uint64_t seed;
+	bool stats;
 	struct json_sink json;
 };
 
@@ -231,6 +234,8 @@ static void drain(struct run *run)
 	struct oracle *o = &run->oracle;
 
 	run->rounds++;
+	if (run->stats)
+		count_answers(run);
 	for (unsigned i = 0; i < run->n_workers; i++)
 		run->idle += run->history.logs[i].n == 0;
 	history_judge(&run->history, &run->verdict);
@@ -242,6 +247,8 @@ static void drain(struct run *run)
 			  run->calls[CALL_CANCEL]);
 
 	check_sums(run);
+	if (run->stats)
+		check_stats(run);
 
 	int error = run->subject->destroy(&run->lock);
 	run->calls[CALL_DESTROY]++;
@@ -252,7 +259,8 @@ static void drain(struct run *run)
 static void make_lock(struct run *run)
 {
 	struct rangelock_attr attr = { .engine = run->subject->engine,
-				       .flags = run->checked ? RANGELOCK_CHECKED : 0,
+				       .flags = (run->checked ? RANGELOCK_CHECKED : 0) |
+						(run->stats ? RANGELOCK_STATS : 0),
 				       .name = "stress" };
 	int error = run->subject->init(&run->lock, &attr);
 
@@ -305,6 +313,7 @@ static void stress(const struct subject *subject, struct options *opt, struct ou
 	run->subject = subject;
 	run->caps = subject == &busted ? 0 : rangelock_engine_caps(subject->engine);
 	run->checked = opt->checked && run->caps & RANGELOCK_CAP_CHECKED;
+	run->stats = opt->stats && run->caps & RANGELOCK_CAP_STATS;
 	make_lock(run);
 	start_workers(run, opt);
 	struct watchdog dog = { .run = run, .opt = opt, .outcome = outcome };
@@ -378,6 +387,7 @@ static struct options parse(int argc, char **argv)
 		{ "threads", required_argument, NULL, 't' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "seed", required_argument, NULL, 'r' },
+		{ "stats", no_argument, NULL, 'S' },
 		{ "watchdog", required_argument, NULL, 'w' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -410,6 +420,9 @@ static struct options parse(int argc, char **argv)
 			break;
 		case 'r':
 			opt.seed = parse_number("--seed", optarg, 0, INT64_MAX);
+			break;
+		case 'S':
+			opt.stats = true;
 			break;
 		case 'w':
 			opt.watchdog = parse_seconds("--watchdog", optarg, 1e6);

@@ -202,8 +202,13 @@ static bool are_compatible(const struct rangelock_info *a, const struct rangeloc
 
 	if (a->state == RANGELOCK_WAITING || b->state == RANGELOCK_WAITING || !overlap(a, b))
 		return true;
-	if (reserved || b_reserved)
-		return reserved != b_reserved && (reserved ? b : a)->mode == RANGELOCK_READ;
+	if (reserved || b_reserved) {
+		const struct rangelock_info *held = reserved ? b : a;
+
+		/* A write as long as those of lock_chosen may yet be given up again. */
+		return reserved != b_reserved &&
+		       (held->mode == RANGELOCK_READ || held->end - held->start == CHOSEN_LENGTH);
+	}
 	return a->mode == RANGELOCK_READ && b->mode == RANGELOCK_READ;
 }
 

@@ -28,6 +28,7 @@ enum {
 	RESERVE_SLOT,
 	VECTOR_SLOT,
 	VECTOR = 2,
+	CHOSEN_LENGTH = 4, /* of what lock_chosen chooses */
 	PER_THREAD = VECTOR_SLOT + VECTOR,
 	MAX_REQUESTS = MAX_THREADS * PER_THREAD
 };

@@ -47,7 +47,7 @@ static void enter(struct worker *w)
 static void leave(struct worker *w)
 {
 	if (rng_one_in(&w->rng, 4)) {
-		w->run->map.start = (unsigned)rng_below(&w->rng, UNITS - 4);
+		w->run->map.start = (unsigned)rng_below(&w->rng, UNITS - CHOSEN_LENGTH);
 		w->run->map.copy = w->run->map.start;
 	}
 	rangelock_leave(&w->run->lock);
@@ -59,7 +59,7 @@ static void lock_entered(struct ticket *t, bool holds)
 	struct worker *w = t->worker;
 
 	enter(w);
-	t->span = (struct span){ w->run->map.start, w->run->map.start + 4,
+	t->span = (struct span){ w->run->map.start, w->run->map.start + CHOSEN_LENGTH,
 				 rng_below(&w->rng, 2) ? RANGELOCK_WRITE : RANGELOCK_READ };
 	t->end = end_of(&w->rng, &t->span);
 	struct rangelock_range range = { t->span.start, t->end, t->span.mode };
@@ -89,7 +89,7 @@ static int choose(void *arg, struct rangelock_range *range)
 	if (start != t->worker->run->map.copy)
 		violation(&t->worker->run->oracle, "lock_chosen: it sees a map half written");
 	t->span.start = start;
-	t->span.end = start + 4;
+	t->span.end = start + CHOSEN_LENGTH;
 	t->end = t->span.end;
 	*range = (struct rangelock_range){ t->span.start, t->end, t->span.mode };
 	if (!c->times++) {
@@ -99,8 +99,8 @@ static int choose(void *arg, struct rangelock_range *range)
 		c->life->moved = true;
 		if (start < c->life->may_start)
 			c->life->may_start = (uint8_t)start;
-		if (start + 4 > c->life->may_end)
-			c->life->may_end = (uint8_t)(start + 4);
+		if (start + CHOSEN_LENGTH > c->life->may_end)
+			c->life->may_end = (uint8_t)(start + CHOSEN_LENGTH);
 	}
 	c->life->start = (uint8_t)t->span.start;
 	c->life->end = (uint8_t)t->span.end;
@@ -111,7 +111,8 @@ static void lock_chosen(struct ticket *t, bool holds)
 {
 	struct worker *w = t->worker;
 
-	t->span = (struct span){ 0, 4, rng_below(&w->rng, 2) ? RANGELOCK_WRITE : RANGELOCK_READ };
+	t->span = (struct span){ 0, CHOSEN_LENGTH,
+				 rng_below(&w->rng, 2) ? RANGELOCK_WRITE : RANGELOCK_READ };
 	struct choice c = { t, begin_life(t, CALL_LOCK_CHOSEN, &t->span), 0 };
 	bool timed = holds || rng_one_in(&w->rng, 2);
 	struct timespec abstime = deadline_of(&w->rng, c.life);
@@ -452,4 +453,64 @@ void check_sums(struct run *run)
 				  " of which ended",
 				  w->reservations, w->index, w->ends);
 	}
+}
+
+/* A call that was granted what it asked for, or an upgrade. */
+static bool is_grant(const struct life *life)
+{
+	switch (life->call) {
+	case CALL_UNLOCK:
+	case CALL_CANCEL:
+	case CALL_DOWNGRADE:
+	case CALL_REDUCE:
+	case CALL_SPLIT:
+	case CALL_TRYEXTEND:
+	case CALL_RESERVE:
+	case CALL_RESERVE_GAP:
+	case CALL_IS_LOCKED:
+		return false;
+	default:
+		return life->result == 0;
+	}
+}
+
+void count_answers(struct run *run)
+{
+	struct rangelock_stats *sum = &run->answered;
+
+	*sum = (struct rangelock_stats){ .cancels = run->cancels - run->cancels_before };
+	run->cancels_before = run->cancels;
+	for (unsigned i = 0; i < run->history.n_logs; i++) {
+		const struct log *log = &run->history.logs[i];
+
+		for (const struct life *l = log->lives; l < log->lives + log->n; l++) {
+			sum->reads += is_grant(l) && l->mode == RANGELOCK_READ;
+			sum->writes += is_grant(l) && l->mode == RANGELOCK_WRITE;
+			sum->timeouts += l->result == ETIMEDOUT;
+		}
+	}
+}
+
+void check_stats(struct run *run)
+{
+	const struct rangelock_stats *sum = &run->answered;
+	struct rangelock_stats s;
+	int error = rangelock_stats(&run->lock, &s);
+
+	if (error)
+		violation(&run->oracle, "stats answered errno %d", error);
+	else if (s.reads != sum->reads || s.writes != sum->writes || s.timeouts != sum->timeouts ||
+		 s.cancels != sum->cancels)
+		violation(&run->oracle,
+			  "stats: %" PRIu64 " reads, %" PRIu64 " writes, %" PRIu64
+			  " time-outs and %" PRIu64 " cancels are counted, but there were %" PRIu64
+			  ", %" PRIu64 ", %" PRIu64 " and %" PRIu64,
+			  s.reads, s.writes, s.timeouts, s.cancels, sum->reads, sum->writes,
+			  sum->timeouts, sum->cancels);
+	else if (s.waits > s.reads + s.writes || s.wait_max_ns > s.wait_ns ||
+		 s.wait_ns > s.waits * s.wait_max_ns)
+		violation(&run->oracle,
+			  "stats: %" PRIu64 " waits, %" PRIu64 " ns in all and %" PRIu64
+			  " ns at most cannot be",
+			  s.waits, s.wait_ns, s.wait_max_ns);
 }

@@ -57,6 +57,9 @@ struct run {
 	/* The lock is RANGELOCK_CHECKED, and nothing is to be reported: who holds does not
 	 * wait, but for an upgrade or a nested read, and hands nothing on. */
 	bool checked;
+	bool stats;			 /* the lock counts */
+	struct rangelock_stats answered; /* by the calls of this round: what the lock is to count */
+	uint64_t cancels_before;	 /* this round */
 	struct rangelock lock;
 	struct oracle oracle;
 	struct {
@@ -121,6 +124,11 @@ void unreserve_ticket(struct ticket *t);
 
 /* All rest: has each submission had its callback, and each reservation its end? */
 void check_sums(struct run *run);
+
+/* All rest, and the history is as they left it: what has the lock to have counted?  And
+ * then: has it? */
+void count_answers(struct run *run);
+void check_stats(struct run *run);
 
 /* Threads: random calls until pause, barrier, next round; until stop. */
 void *worker_main(void *worker);

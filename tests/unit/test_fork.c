@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The child of a fork(): what it finds of locks that its parent's threads use. */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/lock.h"
+#include "common/clock.h"
+#include "support/actor.h"
+#include "support/suite.h"
+#include "wait/wait.h"
+
+static struct rangelock lock;
+static struct rangelock_req holder, other, mark;
+static struct wait_ops ops;
+static atomic_int sleeps;
+
+static int counting_sleep(_Atomic uint32_t *word, uint32_t expected, const struct timespec *abstime)
+{
+	sleeps++;
+	return rl_wait_futex.sleep(word, expected, abstime);
+}
+
+static unsigned one_processor(void)
+{
+	return 1;
+}
+
+static void setup(void)
+{
+	lock = (struct rangelock)RANGELOCK_INITIALIZER;
+	holder = other = mark = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
+	ops = rl_wait_futex;
+	ops.sleep = counting_sleep;
+	ops.processors = one_processor;
+	rl_wait = &ops;
+}
+
+/* Run this in a child.  No assertions there: its result says which was not so, and a hang
+ * ends by a signal. */
+static void in_child(int (*live)(void))
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0) {
+		alarm(20);
+		_exit(live());
+	}
+	ck_assert_int_gt(child, 0);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(!WIFSIGNALED(status), "the child ended by signal %d", WTERMSIG(status));
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+
+static int count_one(const struct rangelock_info *info, void *arg)
+{
+	(void)info;
+	++*(int *)arg;
+	return 0;
+}
+
+/* Is the lock idle, and good for all?  0, or what is wrong. */
+static int is_good(void)
+{
+	struct rangelock_req a = RANGELOCK_REQ_INITIALIZER, b = RANGELOCK_REQ_INITIALIZER;
+	int n = 0;
+
+	if (rangelock_walk(&lock, count_one, &n) || n)
+		return 101;
+	if (rangelock_reserve(&lock, &a, 0, 10) || !rangelock_is_reserved(&lock, &a) ||
+	    rangelock_unreserve(&lock, &a))
+		return 102;
+	if (rangelock_trywrlock(&lock, &a, RANGELOCK_FULL) ||
+	    rangelock_tryrdlock(&lock, &b, 0, 1) != EBUSY || rangelock_unlock(&lock, &a))
+		return 103;
+	if (rangelock_wrlock(&lock, &a, 0, 10) || rangelock_rdlock(&lock, &b, 10, 20) ||
+	    rangelock_cancel(&lock, &b) != EBUSY || rangelock_unlock(&lock, &a) ||
+	    rangelock_unlock(&lock, &b))
+		return 104;
+	return rangelock_destroy(&lock) ? 105 : 0;
+}
+
+/* ---- One who is inside ---- */
+
+static atomic_int parked, go_on;
+
+static int park(const struct rangelock_info *info, void *arg)
+{
+	(void)info, (void)arg;
+	parked = 1;
+	while (!go_on)
+		sched_yield();
+	return -1;
+}
+
+static void *walk(void *arg)
+{
+	(void)arg;
+	rangelock_walk(&lock, park, NULL);
+	return NULL;
+}
+
+/* Fork while another thread is inside the lock, which has something to show. */
+static void fork_in_mid_walk(int (*live)(void))
+{
+	pthread_t thread;
+
+	parked = go_on = 0;
+	ck_assert_int_eq(pthread_create(&thread, NULL, walk, NULL), 0);
+	while (!parked)
+		sched_yield();
+	in_child(live);
+	go_on = 1;
+	pthread_join(thread, NULL);
+}
+
+static int find_it_idle(void)
+{
+	return is_good();
+}
+
+static int find_it_forgotten(void)
+{
+	if (rangelock_unlock(&lock, &holder) != EPERM || rangelock_unlock(&lock, &other) != EPERM ||
+	    rangelock_downgrade(&lock, &holder) != EPERM ||
+	    rangelock_cancel(&lock, &holder) != EBUSY)
+		return 1;
+	if (rangelock_is_reserved(&lock, &mark) || rangelock_unreserve(&lock, &mark) != EPERM ||
+	    rangelock_commit(&lock, &mark, NULL) != EPERM)
+		return 2;
+	holder = mark = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
+	if (rangelock_wrlock(&lock, &mark, 0, 10) || rangelock_wrlock(&lock, &holder, 20, 30) ||
+	    rangelock_unlock(&lock, &other) != EPERM || rangelock_unlock(&lock, &mark) ||
+	    rangelock_unlock(&lock, &holder))
+		return 3;
+	return is_good();
+}
+
+START_TEST(who_was_inside_is_not_in_the_child)
+{
+	/* A reservation is held by no thread, and lets the walk have something to show. */
+	ck_assert_int_eq(rangelock_reserve(&lock, &mark, 0, 10), 0);
+	fork_in_mid_walk(find_it_idle);
+	ck_assert(rangelock_is_reserved(&lock, &mark));
+	ck_assert_int_eq(rangelock_unreserve(&lock, &mark), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
+START_TEST(what_the_forker_held_is_forgotten_where_one_was_inside)
+{
+	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &other, 20, 30), 0);
+	ck_assert_int_eq(rangelock_reserve(&lock, &mark, 40, 50), 0);
+	fork_in_mid_walk(find_it_forgotten);
+	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &other), 0);
+	ck_assert_int_eq(rangelock_unreserve(&lock, &mark), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
+/* ---- Nobody inside ---- */
+
+static int give_up_what_is_held(void)
+{
+	if (rangelock_unlock(&lock, &holder))
+		return 1;
+	if (lock_of(to_req(&other)) && rangelock_unlock(&lock, &other))
+		return 2;
+	if (lock_of(to_req(&mark)) &&
+	    (!rangelock_is_reserved(&lock, &mark) || rangelock_commit(&lock, &mark, NULL) ||
+	     rangelock_unlock(&lock, &mark)))
+		return 3;
+	return is_good();
+}
+
+/* In the word alone, and in the engine. */
+START_TEST(what_the_forker_holds_is_the_childs_to_give_up)
+{
+	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	if (_i) {
+		ck_assert_int_eq(rangelock_rdlock(&lock, &other, 20, 30), 0);
+		ck_assert_int_eq(rangelock_reserve(&lock, &mark, 40, 50), 0);
+	}
+	in_child(give_up_what_is_held);
+	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
+	if (_i) {
+		ck_assert_int_eq(rangelock_unlock(&lock, &other), 0);
+		ck_assert_int_eq(rangelock_unreserve(&lock, &mark), 0);
+	}
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
+/* Whom the unlock grants is not there; for others the lock works. */
+static int go_on_without_the_waiting(void)
+{
+	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
+
+	if (rangelock_unlock(&lock, &holder))
+		return 1;
+	if (rangelock_trywrlock(&lock, &req, 5, 15) != EBUSY)
+		return 2;
+	if (rangelock_trywrlock(&lock, &req, 20, 30) || rangelock_unlock(&lock, &req))
+		return 3;
+	return rangelock_destroy(&lock) == EBUSY ? 0 : 4;
+}
+
+START_TEST(those_who_wait_in_the_parent_wait_on)
+{
+	struct actor waiter;
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 5, 15);
+	in_child(go_on_without_the_waiting);
+	ck_assert(is_waiting(&lock, &waiter.req));
+	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
+	actor_finish(&waiter);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
+/* ---- The mutex itself ---- */
+
+static int leave_it(void)
+{
+	rangelock_leave(&lock);
+	return is_good();
+}
+
+START_TEST(who_forks_inside_leaves_in_both)
+{
+	rangelock_enter(&lock);
+	in_child(leave_it);
+	rangelock_leave(&lock);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
+static void *look(void *arg)
+{
+	*(bool *)arg = rangelock_is_locked(&lock, 0, 1, RANGELOCK_READ);
+	return NULL;
+}
+
+/* A thread of the child that has to wait for the mutex sleeps, and is woken. */
+static int meet_at_the_mutex(void)
+{
+	pthread_t thread;
+	bool locked = true;
+
+	sleeps = 0;
+	rangelock_enter(&lock);
+	if (pthread_create(&thread, NULL, look, &locked))
+		return 1;
+	while (!sleeps)
+		sched_yield();
+	sleep_ns(20000000);
+	if (sleeps != 1)
+		return 2;
+	rangelock_leave(&lock);
+	pthread_join(thread, NULL);
+	return locked ? 3 : is_good();
+}
+
+START_TEST(threads_of_the_child_meet_at_the_mutex)
+{
+	in_child(meet_at_the_mutex);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
+static int fork_again(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(is_good());
+	return waitpid(child, &status, 0) == child && status == 0 ? is_good() : 1;
+}
+
+START_TEST(children_of_children_get_on_too)
+{
+	ck_assert_int_eq(rangelock_reserve(&lock, &mark, 0, 10), 0);
+	fork_in_mid_walk(fork_again);
+	ck_assert_int_eq(rangelock_unreserve(&lock, &mark), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
+/* ---- Forks at any moment ---- */
+
+enum { HAMMERS = 3 };
+
+static struct rangelock held;
+static struct rangelock_req held_by_forker;
+static atomic_bool stop;
+
+/* Calls that hold nothing. */
+static void *hammer(void *arg)
+{
+	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
+	int n = 0;
+
+	(void)arg;
+	while (!stop) {
+		rangelock_walk(&lock, count_one, &n);
+		must(!rangelock_is_locked(&lock, 0, 1, RANGELOCK_READ));
+		must(rangelock_unlock(&lock, &req) == EPERM);
+		must(rangelock_trywrlock(&held, &req, 5, 6) == EBUSY);
+		must(rangelock_is_locked(&held, 0, 1, RANGELOCK_READ));
+	}
+	return NULL;
+}
+
+/* What the forker holds it holds or has lost; there is no third. */
+static int live_on(void)
+{
+	int error = rangelock_unlock(&held, &held_by_forker);
+
+	if (error && error != EPERM)
+		return 1;
+	held_by_forker = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
+	if (rangelock_trywrlock(&held, &held_by_forker, RANGELOCK_FULL) ||
+	    rangelock_unlock(&held, &held_by_forker) || rangelock_destroy(&held))
+		return 2;
+	return is_good();
+}
+
+START_TEST(forks_at_any_moment)
+{
+	pthread_t threads[HAMMERS];
+
+	held = (struct rangelock)RANGELOCK_INITIALIZER;
+	ck_assert_int_eq(rangelock_wrlock(&held, &held_by_forker, 0, 10), 0);
+	for (int i = 0; i < HAMMERS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, hammer, NULL), 0);
+	for (uint64_t i = 0; i < 5 + scaled(300); i++)
+		in_child(live_on);
+	stop = true;
+	for (int i = 0; i < HAMMERS; i++)
+		pthread_join(threads[i], NULL);
+	ck_assert_int_eq(rangelock_unlock(&held, &held_by_forker), 0);
+	ck_assert_int_eq(rangelock_destroy(&held), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("fork");
+	TCase *tc = tcase_create("fork");
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, who_was_inside_is_not_in_the_child);
+	tcase_add_test(tc, what_the_forker_held_is_forgotten_where_one_was_inside);
+	tcase_add_loop_test(tc, what_the_forker_holds_is_the_childs_to_give_up, 0, 2);
+	tcase_add_test(tc, those_who_wait_in_the_parent_wait_on);
+	tcase_add_test(tc, who_forks_inside_leaves_in_both);
+	tcase_add_test(tc, threads_of_the_child_meet_at_the_mutex);
+	tcase_add_test(tc, children_of_children_get_on_too);
+	tcase_add_test(tc, forks_at_any_moment);
+	suite_add_tcase(suite, tc);
+	return run_suite(suite);
+}
