@@ -23,12 +23,13 @@ enum req_state {
 	REQ_HELD
 };
 
-/* What else there is to say of a request, while it waits. */
+/* What else there is to say of a request. */
 enum req_flags {
-	REQ_NESTED = 1,	    /* goes before all that wait (rdlock_nested) */
+	REQ_FIRST = 1,	    /* goes before all that wait: nested, or an upgrade */
 	REQ_COMMITTING = 2, /* its reservation stands */
 	REQ_SUBMITTED = 4,  /* its owner is told by a callback */
-	REQ_VECTOR = 8	    /* its owner is told when all of its vector are held */
+	REQ_VECTOR = 8,	    /* its owner is told when all of its vector are held */
+	REQ_INVITED = 16    /* its owner has been told to come and take what it wants */
 };
 
 struct __attribute__((may_alias)) req {
@@ -125,6 +126,11 @@ static inline bool is_free(const struct req *req)
 {
 	return req->state <= REQ_REVOKED;
 }
+
+/* How often a waiting request is bypassed at most; tests make it small. */
+#ifndef RL_MAX_BYPASS
+#define RL_MAX_BYPASS RANGELOCK_MAX_BYPASS
+#endif
 
 /* Is the engine to see every request, even one that is alone? */
 static inline bool sees_all(const struct lock *lock)

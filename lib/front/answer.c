@@ -78,6 +78,48 @@ void rl_leave_and_answer(struct lock *lock, struct answers *answers)
 	rl_answer(answers);
 }
 
+/* The owner of req has come into the mutex, since it was invited or its time is over.
+ * EINPROGRESS: neither has it what it waited for, nor has its wait ended. */
+static int come(struct lock *lock, struct req *req, bool in_time, struct answers *answers)
+{
+	if (!is_waiting(lock, req))
+		return ECANCELED; /* or granted, as the answer says */
+	if (req->flags & REQ_INVITED && rl_tree_take(lock, req, answers))
+		return 0;
+	if (in_time) {
+		rl_store(&req->park, PARK_WAITING, relaxed);
+		return EINPROGRESS;
+	}
+	rl_tree_give_up(lock, req, false, answers);
+	return ETIMEDOUT;
+}
+
+/* Wait for the answer to req, which waits. */
+static int await(struct lock *lock, struct req *req, uint32_t crowd, const struct timespec *abstime)
+{
+	for (;;) {
+		enum park verdict = rl_park(&req->park, crowd, abstime);
+		bool in_time = verdict != PARK_TIMED_OUT;
+		struct answers answers;
+
+		if (verdict == PARK_GRANTED)
+			return 0;
+		if (verdict == PARK_CANCELED)
+			return ECANCELED;
+
+		answers_init(&answers);
+		rl_enter(lock); /* does not fail: nobody may destroy it while we are here */
+		bool owed = !in_time && (!is_waiting(lock, req) || req->flags & REQ_INVITED);
+		int error = come(lock, req, in_time, &answers);
+		crowd = req->blockers;
+		rl_leave_and_answer(lock, &answers);
+		if (owed && rl_park(&req->park, 0, NULL) == PARK_GRANTED) /* A1 */
+			return 0;
+		if (error != EINPROGRESS)
+			return error;
+	}
+}
+
 int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answers,
 		      const struct timespec *abstime)
 {
@@ -88,20 +130,8 @@ int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answer
 	if (mine->first)
 		run_callbacks(mine); /* C2 */
 
-	enum park verdict = rl_park(&req->park, crowd, abstime);
-	if (verdict == PARK_TIMED_OUT) {
-		answers_init(answers);
-		rl_enter(lock); /* does not fail: nobody may destroy it while we are here */
-		if (is_waiting(lock, req)) {
-			rl_tree_give_up(lock, req, false, answers);
-			rl_leave_and_answer(lock, answers);
-			return ETIMEDOUT;
-		}
-		rl_leave(lock);
-		verdict = rl_park(&req->park, 0, NULL); /* A1 */
-	}
-	if (verdict != PARK_GRANTED)
-		return ECANCELED;
-	note_acquired(lock, req);
-	return 0;
+	int error = await(lock, req, crowd, abstime);
+	if (!error)
+		note_acquired(lock, req);
+	return error;
 }

@@ -7,7 +7,8 @@
 #include "front/word.h"
 #include "tree/tree.h"
 
-#define KNOWN_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
+#define KNOWN_FLAGS   (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
+#define OFFERED_FLAGS RANGELOCK_BARGING
 
 static bool attr_is_known(const struct rangelock_attr *attr)
 {
@@ -26,7 +27,7 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		attr = &defaults;
 	if (!lock || !attr_is_known(attr))
 		return EINVAL;
-	if (attr->engine != RANGELOCK_TREE || attr->flags)
+	if (attr->engine != RANGELOCK_TREE || attr->flags & ~OFFERED_FLAGS)
 		return ENOTSUP;
 
 	memset(public_lock, 0, sizeof(*public_lock));
@@ -96,7 +97,8 @@ unsigned rangelock_engine_caps(enum rangelock_engine engine)
 	return engine == RANGELOCK_TREE
 		   ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
 			 RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
-			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER
+			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
+			 RANGELOCK_CAP_BARGING
 		   : 0;
 }
 
