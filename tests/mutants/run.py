@@ -90,7 +90,8 @@ def build_tests(work, extra):
 
 
 def seam_flags(extra):
-    return ['-DRL_ATOMIC_HEADER="explore/seam.h"', "-O2",
+    return ['-DRL_ATOMIC_HEADER="explore/seam.h"',
+            "-DRL_MAX_BYPASS=4", "-O2",
             "-DEXPLORE_TSAN" if extra else "-DEXPLORE_OWN_RUNTIME"]
 
 
