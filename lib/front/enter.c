@@ -64,9 +64,12 @@ int rangelock_wait_entered(struct rangelock *public_lock, struct rangelock_req *
 		error = rl_leave_and_wait(lock, req, &answers, abstime);
 		enter(lock);
 	} else if (!error) {
-		/* It has revoked no commit that waits, which would have been in its way:
-		 * nobody is to be told. */
 		note_acquired(lock, req);
+		if (answers.first) { /* it has passed commits that wait, and revoked them */
+			note_leaving(lock);
+			rl_leave_and_answer(lock, &answers);
+			enter(lock);
+		}
 	}
 	return error;
 }

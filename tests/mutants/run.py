@@ -30,6 +30,7 @@ PROGRAMS = {
     "itree": ["tests/unit/test_itree.c"],
     "annotate": ["tests/unit/test_annotate.c"],
     "arguments": ["tests/unit/test_arguments.c"],
+    "barging": ["tests/unit/test_barging.c"],
     "conflicts": ["tests/unit/test_conflicts.c"],
     "observe": ["tests/unit/test_observe.c"],
     "wait": ["tests/unit/test_wait.c"],
