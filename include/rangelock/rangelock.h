@@ -476,7 +476,8 @@ RANGELOCK_API void rangelock_leave(struct rangelock *);
 
 /* rangelock_wait_entered: lock a range from inside enter, and nowhere else;
  * gives the mutex up while it waits, and has it again when it returns, whatever it
- * returns.  What the mutex guards may have changed if it waited, which is not told:
+ * returns.  (With RANGELOCK_BARGING also for a moment to revoke commits that it has
+ * passed.)  What the mutex guards may have changed meanwhile, which is not told:
  * look anew, and where the look names another range, unlock this one after leave and
  * begin again (rangelock_lock_chosen() does that).  Errors as the timed lock calls. */
 RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_req *req,
