@@ -410,6 +410,35 @@ START_TEST(one_that_passed_may_upgrade)
 }
 END_TEST
 
+/* So does one that waits for others: they are before those whose turn had come. */
+START_TEST(an_upgrade_goes_before_those_whose_turn_had_come)
+{
+	for (int invited = 0; invited < 2; invited++) {
+		hold(&holder, WRITE, 0, 1);
+		queue(first, READ, 0, 10);
+		if (!invited)
+			hold(&passer, WRITE, 5, 6);
+		hold(&second->reqs[0], READ, 7, 8);
+		hold(&other, READ, 7, 9);
+		drop(&holder);
+		ck_assert(invited ? is_invited(first) : is_ready(first));
+		begin(second, call_upgrade, WRITE, 7, 8);
+		ck_assert_int_eq(look_at(&lock, &first->reqs[0]).blockers, 1);
+		if (invited)
+			comes_and_waits(first);
+		else
+			drop(&passer);
+		ck_assert(!was_woken(first));
+		drop(&other);
+		comes_and_gets(second, 0);
+		ck_assert(!was_woken(first));
+		drop(&second->reqs[0]);
+		comes_and_gets(first, 0);
+		drop(&first->reqs[0]);
+	}
+}
+END_TEST
+
 START_TEST(nested_reads_upgrades_and_vectors_are_not_passed)
 {
 	/* A vector, of which the second part waits only for the first. */
@@ -439,12 +468,15 @@ START_TEST(nested_reads_upgrades_and_vectors_are_not_passed)
 	hold(&holder, WRITE, 1, 2);
 	first->outer = &other;
 	begin(first, call_nested, READ, 0, 10);
+	queue(second, WRITE, 9, 20);
 	ck_assert_int_eq(try(WRITE, 9, 10), EBUSY);
 	ck_assert_int_eq(try(READ, 9, 10), 0);
 	drop(&holder);
 	comes_and_gets(first, 0);
 	drop(&first->reqs[0]);
 	drop(&other);
+	comes_and_gets(second, 0);
+	drop(&second->reqs[0]);
 }
 END_TEST
 
@@ -560,6 +592,22 @@ START_TEST(reads_are_invited_together)
 	drop(&second->reqs[0]);
 	comes_and_gets(third, 0);
 	drop(&third->reqs[0]);
+}
+END_TEST
+
+/* What it is granted is so when it comes. */
+START_TEST(an_invited_write_revokes_when_it_comes)
+{
+	ck_assert_int_eq(rangelock_reserve(&lock, &other, 0, 10), 0);
+	hold(&holder, READ, 0, 1);
+	queue(first, WRITE, 0, 10);
+	drop(&holder);
+	ck_assert(is_invited(first));
+	ck_assert(rangelock_is_reserved(&lock, &other));
+	comes_and_gets(first, 0);
+	ck_assert(!rangelock_is_reserved(&lock, &other));
+	ck_assert_int_eq(rangelock_unreserve(&lock, &other), ECANCELED);
+	drop(&first->reqs[0]);
 }
 END_TEST
 
@@ -902,11 +950,13 @@ int main(void)
 	tcase_add_test(tc, one_that_passed_makes_way_by_what_it_gives_up);
 	tcase_add_test(tc, a_write_that_passed_makes_way_for_reads_by_a_downgrade);
 	tcase_add_test(tc, one_that_passed_may_upgrade);
+	tcase_add_test(tc, an_upgrade_goes_before_those_whose_turn_had_come);
 	tcase_add_test(tc, nested_reads_upgrades_and_vectors_are_not_passed);
 	tcase_add_test(tc, the_bypass_is_bounded);
 	tcase_add_test(tc, one_that_is_passed_no_more_waits_for_who_has_passed);
 	tcase_add_test(tc, those_that_wait_keep_their_order);
 	tcase_add_test(tc, reads_are_invited_together);
+	tcase_add_test(tc, an_invited_write_revokes_when_it_comes);
 	tcase_add_test(tc, an_invited_one_keeps_the_lock_in_use);
 	tcase_add_test(tc, one_that_is_woken_for_nothing_sleeps_on);
 	tcase_add_test(tc, a_submitted_one_is_granted_when_it_is_free);
