@@ -59,14 +59,15 @@ static inline int take(void *arg, struct handle *h, const struct op *op)
 
 	h->node.start = op->start;
 	h->node.end = op->end;
+	h->node.mark = ITREE_ANY;
 	h->write = op->write;
 	h->blocking = 0;
 	atomic_store_explicit(&h->granted, 0, memory_order_relaxed);
 
 	spin_lock(lock);
 	h->number = ++lock->number;
-	for (struct itree_node *n = rl_itree_first(&lock->tree, op->start, op->end); n;
-	     n = rl_itree_next(n, op->start, op->end))
+	for (struct itree_node *n = rl_itree_first(&lock->tree, op->start, op->end, ITREE_ANY); n;
+	     n = rl_itree_next(n, op->start, op->end, ITREE_ANY))
 		h->blocking += op->write || of_node(n)->write;
 	rl_itree_insert(&lock->tree, &h->node);
 	bool granted = h->blocking == 0;
@@ -85,8 +86,8 @@ static inline int give(void *arg, struct handle *h, const struct op *op)
 
 	spin_lock(lock);
 	rl_itree_remove(&lock->tree, &h->node);
-	for (struct itree_node *n = rl_itree_first(&lock->tree, op->start, op->end); n;
-	     n = rl_itree_next(n, op->start, op->end)) {
+	for (struct itree_node *n = rl_itree_first(&lock->tree, op->start, op->end, ITREE_ANY); n;
+	     n = rl_itree_next(n, op->start, op->end, ITREE_ANY)) {
 		struct handle *other = of_node(n);
 
 		if (other->number < h->number || !(h->write || other->write))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Ours: the tree engine through the public calls. */
+/* Ours through the public calls: the tree engine, strict and with barging. */
 #include <rangelock/rangelock.h>
 
 #include "bench/peers/peers.h"
@@ -22,14 +22,25 @@ static inline int give(void *lock, struct handle *h, const struct op *op)
 
 #include "bench/loops.h"
 
-static void *create_tree(unsigned threads)
+static void *create(enum rangelock_engine engine, unsigned flags)
 {
 	struct rangelock *lock = new_lock(sizeof(*lock));
-	struct rangelock_attr attr = { .engine = RANGELOCK_TREE };
+	struct rangelock_attr attr = { .engine = engine, .flags = flags };
 
-	(void)threads;
 	must_succeed(rangelock_init(lock, &attr), "rangelock_init");
 	return lock;
+}
+
+static void *create_tree(unsigned threads)
+{
+	(void)threads;
+	return create(RANGELOCK_TREE, 0);
+}
+
+static void *create_tree_barging(unsigned threads)
+{
+	(void)threads;
+	return create(RANGELOCK_TREE, RANGELOCK_BARGING);
 }
 
 static void destroy(void *lock)
@@ -49,6 +60,16 @@ const struct bench_lock lock_tree = {
 	.guards = true,
 	.available = tree_available,
 	.create = create_tree,
+	.destroy = destroy,
+	.run = run,
+};
+
+const struct bench_lock lock_tree_barging = {
+	.name = "tree-barging",
+	.what = "rangelock, interval tree, bounded bypass",
+	.guards = true,
+	.available = tree_available,
+	.create = create_tree_barging,
 	.destroy = destroy,
 	.run = run,
 };

@@ -186,6 +186,19 @@ struct rangelock_range {
 #define RANGELOCK_BARGING 0x4u /* tree: bounded bypass instead of strict FIFO */
 
 /*
+ * RANGELOCK_BARGING.  Strict FIFO costs a context switch for each grant where a range
+ * is always wanted.  With this flag a lock call that conflicts only with others that wait
+ * may pass them, and what is given up is free for whoever comes first, the one that waits
+ * longest being woken to come.  No request is passed more often than
+ * RANGELOCK_MAX_BYPASS times; nested reads, upgrades that wait and lockv are not passed
+ * at all.  What wants throughput takes it; what wants short waits, and all to wait alike,
+ * does not.
+ *
+ *	struct rangelock_attr attr = { .flags = RANGELOCK_BARGING };
+ *	rangelock_init(&lock, &attr);
+ */
+
+/*
  * How a lock is to be made.  All zero means defaults; use a designated
  * initializer, so that fields added later are zero:
  *
@@ -516,7 +529,8 @@ RANGELOCK_API void rangelock_leave(struct rangelock *);
 
 /* rangelock_wait_entered: lock a range from inside enter, and nowhere else;
  * gives the mutex up while it waits, and has it again when it returns, whatever it
- * returns.  What the mutex guards may have changed if it waited, which is not told:
+ * returns.  (With RANGELOCK_BARGING also for a moment to revoke commits that it has
+ * passed.)  What the mutex guards may have changed meanwhile, which is not told:
  * look anew, and where the look names another range, unlock this one after leave and
  * begin again (rangelock_lock_chosen() does that).  Errors as the timed lock calls. */
 RANGELOCK_API int rangelock_wait_entered(struct rangelock *, struct rangelock_req *req,
@@ -563,8 +577,9 @@ struct rangelock_info {
 	enum rangelock_state state;
 	const struct rangelock_req *req; /* whose it is */
 	uint64_t arrival;  /* among those shown, who came first has the smaller number */
-	uint64_t blockers; /* how many requests it still waits for; an upgrade that
-			      waits is shown as the read that it holds, with those */
+	uint64_t blockers; /* how many requests it still waits for (but those that have
+			      passed it: RANGELOCK_BARGING); an upgrade that waits is
+			      shown as the read that it holds, with those */
 };
 typedef int rangelock_walk_fn(const struct rangelock_info *, void *arg);
 

@@ -8,9 +8,10 @@
  *   T2  balance: the heights of n's two subtrees differ by at most 1
  *   T3  height:  n->height = 1 + the larger height of the two
  *   T4  max_end: the largest of n->end and both children's max_end
+ *   T5  marks:   n->mark and both children's marks
  *
  * Both insertion and removal change one path to the root.  One walk, mend(),
- * restores T2 to T4 along it, and stops where nothing changes any more:
+ * restores T2 to T5 along it, and stops where nothing changes any more:
  * nothing above can then be wrong.
  */
 #include "base/itree.h"
@@ -20,21 +21,27 @@ static unsigned height(const struct itree_node *n)
 	return n ? n->height : 0;
 }
 
-/* Restore T3 and T4 of n from its children.  Returns whether n changed. */
+/* Restore T3 to T5 of n from its children.  Returns whether n changed. */
 static bool update(struct itree_node *n)
 {
 	unsigned l = height(n->left), r = height(n->right);
 	unsigned h = 1 + (l > r ? l : r);
 	uint64_t max_end = n->end;
+	uint8_t marks = n->mark;
 
 	if (n->left && n->left->max_end > max_end)
 		max_end = n->left->max_end;
 	if (n->right && n->right->max_end > max_end)
 		max_end = n->right->max_end;
+	if (n->left)
+		marks |= n->left->marks;
+	if (n->right)
+		marks |= n->right->marks;
 
-	bool changed = h != n->height || max_end != n->max_end;
-	n->height = h;
+	bool changed = h != n->height || max_end != n->max_end || marks != n->marks;
+	n->height = (uint8_t)h;
 	n->max_end = max_end;
+	n->marks = marks;
 	return changed;
 }
 
@@ -100,16 +107,17 @@ static struct itree_node *rebalance(struct itree *tree, struct itree_node *n)
 	return n;
 }
 
-/* Restore T2 to T4 from n, the lowest node whose subtrees changed, upwards. */
+/* Restore T2 to T5 from n, the lowest node whose subtrees changed, upwards. */
 static void mend(struct itree *tree, struct itree_node *n)
 {
 	while (n) {
 		unsigned old_height = n->height;
 		uint64_t old_max_end = n->max_end;
+		uint8_t old_marks = n->marks;
 
 		update(n);
 		n = rebalance(tree, n);
-		if (n->height == old_height && n->max_end == old_max_end)
+		if (n->height == old_height && n->max_end == old_max_end && n->marks == old_marks)
 			return;
 		n = n->parent;
 	}
@@ -127,6 +135,7 @@ void rl_itree_insert(struct itree *tree, struct itree_node *node)
 	node->parent = parent;
 	node->height = 1;
 	node->max_end = node->end;
+	node->marks = node->mark;
 	*link = node;
 	mend(tree, parent);
 }
@@ -158,56 +167,67 @@ void rl_itree_remove(struct itree *tree, struct itree_node *node)
 	 * below may stop before it comes here, where node's own end is gone. */
 	next->height = node->height;
 	next->max_end = node->max_end;
+	next->marks = node->marks;
 	if (below != node)
 		mend(tree, below);
 	mend(tree, next);
 }
 
-/* The first overlap within the subtree n, or NULL. */
-static struct itree_node *first_below(struct itree_node *n, uint64_t start, uint64_t end)
+void rl_itree_remark(struct itree_node *n, uint8_t mark)
 {
-	while (n) {
-		/*
-		 * If the left subtree has an end beyond start, either one of
-		 * its nodes overlaps, or the node with that end starts at or
-		 * after our end, and so does everything to the right of it.
-		 */
-		if (n->left && n->left->max_end > start)
-			n = n->left;
-		else if (itree_overlaps(n, start, end))
-			return n;
-		else if (n->start < end && n->right && n->right->max_end > start)
-			n = n->right;
-		else
-			return NULL;
-	}
+	n->mark = mark;
+	while (n && update(n))
+		n = n->parent;
+}
+
+/* Can there be any within the subtree n?  If one has an end beyond start, either it
+ * overlaps, or it starts at or after our end, where the search is over. */
+static bool promises(const struct itree_node *n, uint64_t start, uint8_t mask)
+{
+	return n && n->max_end > start && n->marks & mask;
+}
+
+/* The first in order of the subtree n, but those that need not be looked at. */
+static const struct itree_node *leftmost(const struct itree_node *n, uint64_t start, uint8_t mask)
+{
+	while (promises(n->left, start, mask))
+		n = n->left;
+	return n;
+}
+
+static const struct itree_node *successor(const struct itree_node *n, uint64_t start, uint8_t mask)
+{
+	const struct itree_node *child;
+
+	if (promises(n->right, start, mask))
+		return leftmost(n->right, start, mask);
+	do {
+		child = n;
+		n = n->parent;
+	} while (n && n->right == child);
+	return n;
+}
+
+/* n, or the next one in order. */
+static struct itree_node *first_from(const struct itree_node *n, uint64_t start, uint64_t end,
+				     uint8_t mask)
+{
+	for (; n && n->start < end; n = successor(n, start, mask))
+		if (n->end > start && n->mark & mask)
+			return (struct itree_node *)(uintptr_t)n;
 	return NULL;
 }
 
-struct itree_node *rl_itree_first(const struct itree *tree, uint64_t start, uint64_t end)
+struct itree_node *rl_itree_first(const struct itree *tree, uint64_t start, uint64_t end,
+				  uint8_t mask)
 {
-	return first_below(tree->root, start, end);
+	if (!promises(tree->root, start, mask))
+		return NULL;
+	return first_from(leftmost(tree->root, start, mask), start, end, mask);
 }
 
-struct itree_node *rl_itree_next(const struct itree_node *n, uint64_t start, uint64_t end)
+struct itree_node *rl_itree_next(const struct itree_node *n, uint64_t start, uint64_t end,
+				 uint8_t mask)
 {
-	for (;;) {
-		if (n->right && n->right->max_end > start) {
-			struct itree_node *found = first_below(n->right, start, end);
-			if (found)
-				return found;
-		}
-		/* Up to the next node in order, and try it and its right. */
-		const struct itree_node *child;
-		do {
-			child = n;
-			n = n->parent;
-			if (!n)
-				return NULL;
-		} while (n->right == child);
-		if (n->start >= end)
-			return NULL;
-		if (n->end > start)
-			return (struct itree_node *)n;
-	}
+	return first_from(successor(n, start, mask), start, end, mask);
 }

@@ -23,13 +23,14 @@ enum req_state {
 	REQ_HELD
 };
 
-/* What else there is to say of a request, while it waits. */
+/* What else there is to say of a request. */
 enum req_flags {
-	REQ_NESTED = 1,	    /* goes before all that wait (rdlock_nested) */
+	REQ_FIRST = 1,	    /* goes before all that wait: nested, or an upgrade */
 	REQ_COMMITTING = 2, /* its reservation stands */
 	REQ_SUBMITTED = 4,  /* its owner is told by a callback */
 	REQ_VECTOR = 8,	    /* its owner is told when all of its vector are held */
-	REQ_CHOOSING = 16   /* once granted it revokes nothing before it is confirmed */
+	REQ_CHOOSING = 16,  /* once granted it revokes nothing before it is confirmed */
+	REQ_INVITED = 32    /* its owner has been told to come and take what it wants */
 };
 
 struct __attribute__((may_alias)) req {
@@ -95,6 +96,7 @@ struct __attribute__((may_alias)) lock {
 	struct itree tree;     /* all that is held or waits */
 	struct itree reserved; /* reservations, but those whose commit waits */
 	uint64_t arrivals;
+	uint64_t last_wait; /* arrivals when a request last had to wait */
 	uint32_t commits; /* how many wait */
 
 	/* Set at init. */
@@ -152,6 +154,11 @@ static inline void set_place(struct req *req, const struct lock *lock, unsigned 
 {
 	rl_store(&req->place, (uintptr_t)lock | waits, relaxed);
 }
+
+/* How often a waiting request is bypassed at most; tests make it small. */
+#ifndef RL_MAX_BYPASS
+#define RL_MAX_BYPASS RANGELOCK_MAX_BYPASS
+#endif
 
 /* Is the engine to see every request, even one that is alone? */
 static inline bool sees_all(const struct lock *lock)

@@ -103,11 +103,67 @@ static __attribute__((noinline)) bool is_deadlock(struct lock *lock, struct req 
 		rl_end_change(lock);
 		return false;
 	}
+	bool owed = req->flags & REQ_INVITED;
 	answers_init(&answers);
 	rl_tree_give_up(lock, req, false, &answers);
 	rl_leave_and_answer(lock, &answers);
+	if (owed)
+		rl_park(&req->park, 0, NULL); /* A1 */
 	rl_check_say(&report);
 	return true;
+}
+
+/* The owner of req has come into the mutex, since it was invited or its time is over.
+ * EINPROGRESS: neither has it what it waited for, nor has its wait ended. */
+static int come(struct lock *lock, struct req *req, bool in_time, struct answers *answers)
+{
+	if (!is_waiting(lock, req))
+		return ECANCELED; /* or granted, as the answer says */
+	if (req->flags & REQ_INVITED && rl_tree_take(lock, req, answers))
+		return 0;
+	if (in_time) {
+		rl_store(&req->park, PARK_WAITING, relaxed);
+		return EINPROGRESS;
+	}
+	rl_tree_give_up(lock, req, false, answers);
+	if (lock->stats)
+		lock->stats->timeouts++;
+	return ETIMEDOUT;
+}
+
+/* Wait for the answer to req, which waits. */
+static int await(struct lock *lock, struct req *req, uint32_t crowd, const struct timespec *abstime)
+{
+	bool checked = is_checked(lock);
+
+	for (;;) {
+		struct waiter self;
+		struct answers answers;
+
+		if (checked && is_deadlock(lock, req, &self))
+			return EDEADLK;
+
+		enum park verdict = rl_park(&req->park, crowd, abstime);
+		bool in_time = verdict != PARK_TIMED_OUT;
+
+		if (checked)
+			rl_check_waited(&self);
+		if (verdict == PARK_GRANTED)
+			return 0;
+		if (verdict == PARK_CANCELED)
+			return ECANCELED;
+
+		answers_init(&answers);
+		rl_begin_change(lock); /* does not fail: nobody may destroy it meanwhile */
+		bool owed = !in_time && (!is_waiting(lock, req) || req->flags & REQ_INVITED);
+		int error = come(lock, req, in_time, &answers);
+		crowd = req->blockers;
+		rl_leave_and_answer(lock, &answers);
+		if (owed && rl_park(&req->park, 0, NULL) == PARK_GRANTED) /* A1 */
+			return 0;
+		if (error != EINPROGRESS)
+			return error;
+	}
 }
 
 int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answers,
@@ -115,33 +171,12 @@ int rl_leave_and_wait(struct lock *lock, struct req *req, struct answers *answer
 {
 	struct debt *mine = rl_mine(debt);
 	uint32_t crowd = req->blockers;
-	bool checked = is_checked(lock);
-	struct waiter self;
 
 	rl_leave_and_answer(lock, answers);
 	if (mine->first)
 		run_callbacks(mine); /* C2 */
-	if (checked && is_deadlock(lock, req, &self))
-		return EDEADLK;
-
-	enum park verdict = rl_park(&req->park, crowd, abstime);
-	if (checked)
-		rl_check_waited(&self);
-	if (verdict == PARK_TIMED_OUT) {
-		answers_init(answers);
-		rl_begin_change(lock); /* does not fail: nobody may destroy it meanwhile */
-		if (is_waiting(lock, req)) {
-			rl_tree_give_up(lock, req, false, answers);
-			if (lock->stats)
-				lock->stats->timeouts++;
-			rl_leave_and_answer(lock, answers);
-			return ETIMEDOUT;
-		}
-		rl_end_change(lock);
-		verdict = rl_park(&req->park, 0, NULL); /* A1 */
-	}
-	if (verdict != PARK_GRANTED)
-		return ECANCELED;
-	note_acquired(lock, req);
-	return 0;
+	int error = await(lock, req, crowd, abstime);
+	if (!error)
+		note_acquired(lock, req);
+	return error;
 }

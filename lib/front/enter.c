@@ -83,9 +83,13 @@ int rangelock_wait_entered(struct rangelock *public_lock, struct rangelock_req *
 		enter(lock);
 		return error;
 	}
-	rl_check_end(lock);
-	/* It has revoked no commit that waits, which would have been in its way: nobody is to
-	 * be told. */
+	if (answers.first) { /* it has passed commits that wait, and revoked them */
+		note_leaving(lock);
+		rl_leave_and_answer(lock, &answers);
+		enter(lock);
+	} else {
+		rl_check_end(lock);
+	}
 	if (!error)
 		note_acquired(lock, req);
 	return error;

@@ -7,9 +7,9 @@
  * changes its state.  The thread that decided then owes the owner one answer,
  * made after it has left the mutex.  So:
  *
- *   A1  An owner that gives up enters the mutex.  If its request still waits it
- *       takes it back, and nobody owes it anything.  Else an answer is on its
- *       way, and it waits for that, however late it is.
+ *   A1  An owner that gives up enters the mutex.  If its request still waits, and
+ *       it has not been invited, it takes it back, and nobody owes it anything.  Else
+ *       an answer is on its way, and it waits for that, however late it is.
  *   A2  Whoever answers reads the link to the next answer before it gives this one:
  *       that ends its right to look.
  *   A3  The lock's memory is not touched after the first answer: those who

@@ -9,8 +9,7 @@
 #include "front/word.h"
 #include "tree/tree.h"
 
-#define KNOWN_FLAGS   (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
-#define OFFERED_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS)
+#define KNOWN_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
 
 static bool attr_is_known(const struct rangelock_attr *attr)
 {
@@ -29,7 +28,7 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		attr = &defaults;
 	if (!lock || !attr_is_known(attr))
 		return EINVAL;
-	if (attr->engine != RANGELOCK_TREE || attr->flags & ~OFFERED_FLAGS)
+	if (attr->engine != RANGELOCK_TREE)
 		return ENOTSUP;
 
 	struct rangelock_stats *stats = NULL;
@@ -135,7 +134,7 @@ unsigned rangelock_engine_caps(enum rangelock_engine engine)
 		   ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
 			 RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
 			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
-			 RANGELOCK_CAP_CHECKED | RANGELOCK_CAP_STATS
+			 RANGELOCK_CAP_BARGING | RANGELOCK_CAP_CHECKED | RANGELOCK_CAP_STATS
 		   : 0;
 }
 

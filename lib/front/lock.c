@@ -12,7 +12,7 @@
 int rl_arrive(struct lock *lock, struct req *req, const struct rangelock_range *range,
 	      enum patience patience, const struct timespec *abstime, struct answers *answers)
 {
-	uint32_t blockers = rl_tree_conflicts(lock, range->start, range->end, range->mode);
+	uint32_t blockers = rl_tree_blockers(lock, range->start, range->end, range->mode);
 
 	if (blockers && patience == TRY)
 		return EBUSY;
@@ -142,7 +142,7 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 		return rl_refuse(lock, outer, "rdlock_nested", EPERM);
 	answers_init(&answers);
 	describe(req, start, end, RANGELOCK_READ);
-	req->flags = REQ_NESTED;
+	req->flags = REQ_FIRST;
 	rl_check_own(lock, req);
 	rl_store(&req->park, PARK_WAITING, relaxed);
 	rl_tree_insert_nested(lock, req, &answers);
@@ -216,7 +216,8 @@ int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public
 		struct req *whom = told(req);
 
 		rl_tree_give_up(lock, req, true, &answers);
-		rl_tree_answer(lock, whom, PARK_CANCELED, &answers);
+		if (!(whom->flags & REQ_INVITED)) /* else it comes, and sees */
+			rl_tree_answer(lock, whom, PARK_CANCELED, &answers);
 		if (lock->stats)
 			lock->stats->cancels++;
 	} else {

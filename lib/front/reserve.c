@@ -83,7 +83,7 @@ int rangelock_commit(struct rangelock *public_lock, struct rangelock_req *public
 	if (error == EPERM)
 		return rl_refuse(lock, req, "commit", EPERM);
 	if (!error) {
-		blockers = rl_tree_conflicts(lock, req->node.start, req->node.end, RANGELOCK_WRITE);
+		blockers = rl_tree_blockers(lock, req->node.start, req->node.end, RANGELOCK_WRITE);
 		if (blockers && !is_sound_time(abstime))
 			error = EINVAL;
 	}

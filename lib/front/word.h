@@ -16,8 +16,9 @@
  * Invariants:
  *
  *   F1  At IDLE and FAST the engine is empty.  At ENGINE it has two requests or more, or
- *       a reservation.  The word of a lock whose engine is to see all is never IDLE or
- *       FAST: others need not ask on their fast path what kind of lock it is.
+ *       a reservation, or one request that has been invited.  The word of a lock
+ *       whose engine is to see all is never IDLE or FAST: others need not ask on
+ *       their fast path what kind of lock it is.
  *   F2  A request is dereferenced on its address in the word only by a thread
  *       whose CAS replaced that word by LOCKED.  Its owner then cannot end the
  *       unlock call before the mutex is given back, so the memory lives; and

@@ -15,10 +15,10 @@
  * Conflict and waiting.  Of two requests that conflict one precedes the other,
  * unless both hold, which cannot be:
  *
- *	whoever holds		precedes all that wait
+ *	whoever holds		precedes nested reads and upgrades that wait
  *	a nested read		precedes upgrades and all others that wait
  *	an upgrade		precedes all others that wait
- *	of any other two that wait, the one that arrived earlier
+ *	of any other two, the one that arrived earlier
  *
  * An upgrade that waits holds its read meanwhile; it is to others the write that
  * it is to become.  Whoever leaves, or comes to cover or exclude less, takes itself
@@ -29,7 +29,7 @@
  *   E1  r.blockers = the number of requests in the tree that precede r.
  *   E2  r is held if and only if r.blockers = 0; of a vector, if that is true of
  *       all of it: a call that waits holds nothing, and so nobody waits for ever
- *       for what it holds.
+ *       for what it holds.  (With RANGELOCK_BARGING: or r is invited or ready.)
  *   E3  Arrival numbers follow the order in which requests entered the short
  *       mutex; those of one vector share theirs, and do not conflict.  A request
  *       that comes from the lock word has 0: the engine was empty, so it is the
@@ -41,6 +41,9 @@
  *   E5  A reservation overlaps no other, nor a commit that waits, nor a write that
  *       was granted since it was made, unless that is one that still chooses.
  *
+ *   E6  The marks of each node say how it holds and what it wants, so that searches
+ *       pass over all others.
+ *
  * E1 is exact at entry, since all that is in the tree arrived earlier; only a
  * nested read has to be added to the counts of those that it goes before.  It is
  * kept at exit because precedence, not counts or modes alone, says who had counted
@@ -50,6 +53,25 @@
  * From E1 and E2: no two holders conflict (of any two, one precedes until it has
  * left); conflicting requests are granted in the order of precedence; nobody
  * waits for a request that he does not conflict with.
+ *
+ * RANGELOCK_BARGING.  To wake a thread takes as long as many short visits: what is
+ * free need not stand idle until its next owner has woken up.
+ *
+ *   B1  Whoever arrives may pass all that wait, if no holder is in its way and
+ *       nobody whom it conflicts with stands firm.  Those that it has passed arrived
+ *       earlier: it does not precede them, and they do not count it.
+ *   B2  Firm are nested reads, upgrades, vectors, and whoever has waited long: every
+ *       RL_MAX_BYPASS / 2 arrivals, those that have seen as many.  Each of those that
+ *       pass is an arrival, so nobody is passed RL_MAX_BYPASS times.
+ *   B3  So where blockers is 0, one that has passed may still be in the way.  r is
+ *       marked ready then, and whoever gives something up looks for those that are.
+ *   B4  A plain lock call whose turn has come is invited instead of granted: its
+ *       owner is told once to come, and holds if nobody is in its way by then, else
+ *       it is ready again.  What has no owner who could come is granted.
+ *   B5  REQ_INVITED is set from the decision until the owner has come: no second answer
+ *       is given meanwhile, neither by others who make way nor by cancel.
+ *
+ * Those that wait keep their order among themselves.
  *
  * Progress.  Precedence has no cycles, so waiting cannot form one within one
  * lock unless a thread waits for what it holds itself.  Each step costs
@@ -65,22 +87,68 @@
 
 #include <errno.h>
 
+/* What a request is to those who search: E6. */
+enum mark {
+	HOLDS_READ = 1,
+	HOLDS_WRITE = 2,
+	WANTS_READ = 4,
+	WANTS_WRITE = 8,
+	FIRM = 16, /* it waits, and may not be passed */
+	READY = 32 /* it waits only until one that has passed makes way */
+};
+
+static uint8_t mark_of(const struct req *req)
+{
+	bool write = req->mode == RANGELOCK_WRITE;
+
+	if (req->state == REQ_UPGRADING)
+		return HOLDS_READ | WANTS_WRITE | FIRM;
+	if (req->state != REQ_WAITING)
+		return write ? HOLDS_WRITE : HOLDS_READ;
+	return (write ? WANTS_WRITE : WANTS_READ) |
+	       (req->flags & (REQ_FIRST | REQ_VECTOR) ? FIRM : 0);
+}
+
+/* The mode or the state of req, which is in the tree, has changed. */
+static void remark(struct req *req)
+{
+	rl_itree_remark(&req->node, mark_of(req));
+}
+
+static void set_ready(struct req *req, bool ready)
+{
+	uint8_t mark = req->node.mark;
+
+	rl_itree_remark(&req->node, ready ? mark | READY : mark & (uint8_t)~READY);
+}
+
+/* The marks of those who conflict with such a request. */
+static uint8_t conflicting_holders(unsigned mode)
+{
+	return mode == RANGELOCK_WRITE ? HOLDS_READ | HOLDS_WRITE : HOLDS_WRITE;
+}
+
+static uint8_t conflicting_waiters(unsigned mode)
+{
+	return mode == RANGELOCK_WRITE ? WANTS_READ | WANTS_WRITE : WANTS_WRITE;
+}
+
 /* What a request is to the others: as it was, or as it will be. */
 struct claim {
 	uint64_t start, end, arrival;
 	uint8_t mode, state;
-	bool nested;
+	bool first;
 };
 
 static struct claim claim_of(const struct req *req)
 {
 	return (struct claim){ req->node.start, req->node.end, req->arrival,
-			       req->mode,	req->state,    req->flags & REQ_NESTED };
+			       req->mode,	req->state,    req->flags & REQ_FIRST };
 }
 
 static unsigned rank(const struct claim *c)
 {
-	return c->nested ? 0 : c->state == REQ_UPGRADING ? 1 : 2;
+	return c->state == REQ_UPGRADING ? 1 : c->first ? 0 : 2;
 }
 
 /* q does not hold. */
@@ -88,43 +156,66 @@ static bool precedes(const struct claim *p, const struct claim *q)
 {
 	if (p->start >= q->end || q->start >= p->end || !modes_conflict(p->mode, q->mode))
 		return false;
-	if (p->state == REQ_HELD || rank(p) != rank(q))
-		return p->state == REQ_HELD || rank(p) < rank(q);
-	return p->arrival < q->arrival;
+	if (p->state == REQ_HELD)
+		return p->first || rank(q) < 2 || p->arrival < q->arrival;
+	return rank(p) != rank(q) ? rank(p) < rank(q) : p->arrival < q->arrival;
 }
 
-/* The first and the next request that overlap a range, in order of start. */
-static struct req *first(const struct lock *lock, uint64_t start, uint64_t end)
+/* The first and the next request that overlap a range, in order of start, and have
+ * one of these marks. */
+static struct req *first(const struct lock *lock, uint64_t start, uint64_t end, uint8_t marks)
 {
-	struct itree_node *node = rl_itree_first(&lock->tree, start, end);
+	struct itree_node *node = rl_itree_first(&lock->tree, start, end, marks);
 	return node ? node_req(node) : NULL;
 }
 
-static struct req *next(const struct req *req, uint64_t start, uint64_t end)
+static struct req *next(const struct req *req, uint64_t start, uint64_t end, uint8_t marks)
 {
-	struct itree_node *node = rl_itree_next(&req->node, start, end);
+	struct itree_node *node = rl_itree_next(&req->node, start, end, marks);
 	return node ? node_req(node) : NULL;
 }
 
 uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end, unsigned mode)
 {
+	uint8_t marks = conflicting_holders(mode) | conflicting_waiters(mode);
 	uint32_t n = 0;
 
-	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end))
-		n += modes_conflict(q->mode, mode);
+	for (const struct req *q = first(lock, start, end, marks); q;
+	     q = next(q, start, end, marks))
+		n++;
 	return n;
+}
+
+/* B1 */
+static bool may_pass(const struct lock *lock, uint64_t start, uint64_t end, unsigned mode)
+{
+	uint8_t marks = conflicting_holders(mode) | FIRM;
+	const struct req *q = first(lock, start, end, marks);
+
+	while (q && !modes_conflict(q->mode, mode)) /* a nested read, for a read */
+		q = next(q, start, end, marks);
+	return !q;
+}
+
+uint32_t rl_tree_blockers(struct lock *lock, uint64_t start, uint64_t end, unsigned mode)
+{
+	if (lock->flags & RANGELOCK_BARGING && may_pass(lock, start, end, mode))
+		return 0;
+	return rl_tree_conflicts(lock, start, end, mode);
 }
 
 const struct req *rl_tree_blocker(const struct req *req, const struct req *after)
 {
 	uint64_t start = req->node.start, end = req->node.end;
+	uint8_t marks = conflicting_holders(req->mode) | conflicting_waiters(req->mode);
 	struct claim claim = claim_of(req);
-	const struct req *q = after ? next(after, start, end) : first(lock_of(req), start, end);
+	const struct req *q = after ? next(after, start, end, marks)
+				    : first(lock_of(req), start, end, marks);
 
-	for (; q; q = next(q, start, end)) {
+	for (; q; q = next(q, start, end, marks)) {
 		struct claim other = claim_of(q);
 
-		if (q != req && precedes(&other, &claim))
+		if (q != req && (q->state == REQ_HELD || precedes(&other, &claim))) /* B3 */
 			return q;
 	}
 	return NULL;
@@ -155,6 +246,7 @@ static void count_wait(struct lock *lock, uint64_t ns)
 static void begin_wait(struct lock *lock, struct req *req)
 {
 	set_place(req, lock, PLACE_WAITS);
+	lock->last_wait = lock->arrivals;
 	if (lock->stats)
 		req->since = rl_wait->now();
 }
@@ -189,28 +281,78 @@ static void hold_vector(struct lock *lock, struct req *leader)
 {
 	for (uint32_t i = 0; i < leader->vector.n; i++) {
 		nth_req(leader, i)->state = REQ_HELD;
+		remark(nth_req(leader, i));
 		set_place(nth_req(leader, i), lock, 0);
 		count_grant(lock, nth_req(leader, i));
 	}
 }
 
+static void hold(struct lock *lock, struct req *req)
+{
+	req->state = REQ_HELD;
+	lock->commits -= (req->flags & REQ_COMMITTING) != 0;
+	req->flags &= (uint8_t) ~(REQ_COMMITTING | REQ_INVITED);
+	remark(req);
+	set_place(req, lock, 0);
+	if (!(req->flags & REQ_CHOOSING))
+		count_grant(lock, req);
+	end_wait(lock, req);
+}
+
+/* B3: has anybody passed req, who holds now what it wants? */
+static bool is_obstructed(const struct lock *lock, const struct req *req)
+{
+	uint64_t start = req->node.start, end = req->node.end;
+	uint8_t marks = conflicting_holders(req->mode);
+	const struct req *q = first(lock, start, end, marks);
+
+	if (q == req) /* an upgrade: it holds for read */
+		q = next(q, start, end, marks);
+	return q;
+}
+
+/* B4 */
+static bool has_owner_to_come(const struct req *req)
+{
+	return req->state == REQ_WAITING && !(req->flags & ~(REQ_INVITED | REQ_CHOOSING));
+}
+
+/* The turn of req has come: its blockers are 0. */
 static void grant(struct lock *lock, struct req *req, struct answers *answers)
 {
+	enum park verdict = PARK_GRANTED;
+
+	if (lock->flags & RANGELOCK_BARGING) {
+		if (req->flags & REQ_INVITED) /* B5 */
+			return;
+		if (is_obstructed(lock, req)) {
+			set_ready(req, true);
+			return;
+		}
+	}
 	if (req->flags & REQ_VECTOR) {
 		req = req->vector.leader;
 		if (--req->vector.waiting)
 			return;
 		hold_vector(lock, req);
+		end_wait(lock, req);
+	} else if (lock->flags & RANGELOCK_BARGING && has_owner_to_come(req)) {
+		req->flags |= REQ_INVITED;
+		verdict = PARK_INVITED;
 	} else {
-		req->state = REQ_HELD;
-		lock->commits -= (req->flags & REQ_COMMITTING) != 0;
-		req->flags &= (uint8_t)~REQ_COMMITTING;
-		set_place(req, lock, 0);
-		if (!(req->flags & REQ_CHOOSING))
-			count_grant(lock, req);
+		hold(lock, req);
 	}
-	end_wait(lock, req);
-	rl_tree_answer(lock, req, PARK_GRANTED, answers);
+	rl_tree_answer(lock, req, verdict, answers);
+}
+
+/* Somebody has made way in this range. */
+static void grant_ready(struct lock *lock, uint64_t start, uint64_t end, struct answers *answers)
+{
+	for (struct req *q = first(lock, start, end, READY); q; q = next(q, start, end, READY))
+		if (!is_obstructed(lock, q)) {
+			set_ready(q, false);
+			grant(lock, q, answers);
+		}
 }
 
 /* A claim has changed from was, NULL if it is new, to now, NULL if it ends; it has not
@@ -220,21 +362,29 @@ static void recount(struct lock *lock, const struct req *self, const struct clai
 		    const struct claim *now, struct answers *answers)
 {
 	uint64_t start = was ? was->start : now->start, end = was ? was->end : now->end;
+	uint8_t marks = (was ? conflicting_waiters(was->mode) : 0) |
+			(now ? conflicting_waiters(now->mode) : 0);
 
-	for (struct req *q = first(lock, start, end); q; q = next(q, start, end)) {
-		if (q->state == REQ_HELD || q == self)
+	if (!now && was->state == REQ_HELD && !was->first && was->arrival > lock->last_wait)
+		marks = 0; /* all that wait came earlier: it precedes none of them */
+	for (struct req *q = first(lock, start, end, marks); q; q = next(q, start, end, marks)) {
+		if (q == self)
 			continue;
 		struct claim claim = claim_of(q);
 		bool before = was && precedes(was, &claim), after = now && precedes(now, &claim);
 
 		if (before == after)
 			continue;
-		if (after && !q->blockers) /* of a vector that waits for others */
-			q->vector.leader->vector.waiting++;
+		if (after && q->node.mark & READY)
+			set_ready(q, false);
+		else if (after && !q->blockers && q->flags & REQ_VECTOR)
+			q->vector.leader->vector.waiting++; /* it waited only for others */
 		q->blockers += after ? 1u : -1u;
 		if (!q->blockers)
 			grant(lock, q, answers);
 	}
+	if (was)
+		grant_ready(lock, start, end, answers);
 }
 
 /* ---- In and out ---- */
@@ -262,13 +412,14 @@ static void take_out(struct lock *lock, struct req *req, struct answers *answers
 
 static struct req *first_reserved(const struct lock *lock, uint64_t start, uint64_t end)
 {
-	struct itree_node *node = rl_itree_first(&lock->reserved, start, end);
+	struct itree_node *node = rl_itree_first(&lock->reserved, start, end, ITREE_ANY);
 	return node ? node_req(node) : NULL;
 }
 
 static struct req *first_commit(const struct lock *lock, uint64_t start, uint64_t end)
 {
-	for (struct req *q = first(lock, start, end); q; q = next(q, start, end))
+	for (struct req *q = first(lock, start, end, WANTS_WRITE); q;
+	     q = next(q, start, end, WANTS_WRITE))
 		if (q->state == REQ_WAITING && q->flags & REQ_COMMITTING)
 			return q;
 	return NULL;
@@ -311,9 +462,23 @@ static void settle(struct lock *lock, struct req **from, struct answers *answers
 
 /* ---- Arrivals ---- */
 
+/* B2 */
+static void make_firm(struct lock *lock)
+{
+	uint8_t marks = WANTS_READ | WANTS_WRITE;
+
+	for (struct req *q = first(lock, RANGELOCK_FULL, marks); q;
+	     q = next(q, RANGELOCK_FULL, marks))
+		if (lock->arrivals - q->arrival >= RL_MAX_BYPASS / 2)
+			rl_itree_remark(&q->node, q->node.mark | FIRM);
+}
+
 uint64_t rl_tree_arrive(struct lock *lock)
 {
-	return ++lock->arrivals;
+	lock->arrivals++;
+	if (lock->flags & RANGELOCK_BARGING && lock->arrivals % (RL_MAX_BYPASS / 2) == 0)
+		make_firm(lock);
+	return lock->arrivals;
 }
 
 static void place(struct lock *lock, struct req *req, uint64_t arrival, uint32_t blockers)
@@ -327,6 +492,7 @@ static void place(struct lock *lock, struct req *req, uint64_t arrival, uint32_t
 		begin_wait(lock, req);
 	else
 		set_place(req, lock, 0);
+	req->node.mark = mark_of(req);
 	rl_itree_insert(&lock->tree, &req->node);
 }
 
@@ -361,8 +527,9 @@ void rl_tree_insert_nested(struct lock *lock, struct req *req, struct answers *a
 	uint64_t start = req->node.start, end = req->node.end;
 	uint32_t blockers = 0;
 
-	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end))
-		blockers += q->state == REQ_HELD && q->mode == RANGELOCK_WRITE;
+	for (const struct req *q = first(lock, start, end, HOLDS_WRITE); q;
+	     q = next(q, start, end, HOLDS_WRITE))
+		blockers++;
 	place(lock, req, rl_tree_arrive(lock), blockers);
 	if (!blockers)
 		count_grant(lock, req);
@@ -393,6 +560,22 @@ bool rl_tree_tie_vector(struct lock *lock, struct req *first_req, size_t n, stru
 	return false;
 }
 
+bool rl_tree_take(struct lock *lock, struct req *req, struct answers *answers)
+{
+	if (!req->blockers && !is_obstructed(lock, req)) {
+		struct req **from = answers->last;
+
+		hold(lock, req);
+		revoke(lock, req, answers);
+		settle(lock, from, answers);
+		return true;
+	}
+	req->flags &= (uint8_t)~REQ_INVITED;
+	if (!req->blockers)
+		set_ready(req, true);
+	return false;
+}
+
 void rl_tree_remove(struct lock *lock, struct req *req, struct answers *answers)
 {
 	struct req **from = answers->last;
@@ -408,6 +591,7 @@ static void give_up_upgrade(struct lock *lock, struct req *req, struct answers *
 	req->state = REQ_HELD;
 	req->mode = RANGELOCK_READ;
 	req->blockers = 0;
+	remark(req);
 	set_place(req, lock, 0);
 
 	struct claim now = claim_of(req);
@@ -433,6 +617,7 @@ void rl_tree_give_up(struct lock *lock, struct req *req, bool end_reservation,
 			if (!end_reservation) {
 				req->state = REQ_RESERVED;
 				req->arrival = rl_tree_arrive(lock);
+				req->node.mark = ITREE_ANY;
 				rl_itree_insert(&lock->reserved, &req->node);
 			}
 		}
@@ -448,6 +633,7 @@ void rl_tree_downgrade(struct lock *lock, struct req *req, struct answers *answe
 	struct claim was = claim_of(req);
 
 	req->mode = RANGELOCK_READ;
+	remark(req);
 
 	struct claim now = claim_of(req);
 	recount(lock, req, &was, &now, answers);
@@ -459,7 +645,8 @@ static struct req *another(const struct lock *lock, const struct req *req, unsig
 {
 	uint64_t start = req->node.start, end = req->node.end;
 
-	for (struct req *q = first(lock, start, end); q; q = next(q, start, end))
+	for (struct req *q = first(lock, start, end, ITREE_ANY); q;
+	     q = next(q, start, end, ITREE_ANY))
 		if (q != req && (!state || q->state == state))
 			return q;
 	return NULL;
@@ -472,6 +659,7 @@ int rl_tree_try_upgrade(struct lock *lock, struct req *req, struct answers *answ
 	if (another(lock, req, 0))
 		return EBUSY;
 	req->mode = RANGELOCK_WRITE;
+	remark(req);
 	granted_at_once(lock, req, answers);
 	return 0;
 }
@@ -487,12 +675,14 @@ int rl_tree_upgrade(struct lock *lock, struct req *req, struct answers *answers)
 		return EDEADLK;
 	req->mode = RANGELOCK_WRITE;
 	req->state = REQ_UPGRADING;
-	req->flags = 0;
+	req->flags = REQ_FIRST;
+	remark(req);
 
 	struct claim now = claim_of(req);
 	recount(lock, req, &was, &now, answers); /* grants nothing: it only adds */
 	req->blockers = 0;
-	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end)) {
+	for (const struct req *q = first(lock, start, end, ITREE_ANY); q;
+	     q = next(q, start, end, ITREE_ANY)) {
 		struct claim claim = claim_of(q);
 
 		req->blockers += q != req && precedes(&claim, &now);
@@ -502,6 +692,7 @@ int rl_tree_upgrade(struct lock *lock, struct req *req, struct answers *answers)
 		return EINPROGRESS;
 	}
 	req->state = REQ_HELD;
+	remark(req);
 	granted_at_once(lock, req, answers);
 	return 0;
 }
@@ -533,7 +724,7 @@ void rl_tree_split(struct lock *lock, struct req *req, uint64_t at, struct req *
 	tail->node.start = at;
 	tail->node.end = req->node.end;
 	tail->mode = req->mode;
-	tail->flags = 0;
+	tail->flags = req->flags & REQ_FIRST;
 	place(lock, tail, req->arrival, 0);
 
 	/* The tail first, so that nobody's count drops to 0 meanwhile. */
@@ -563,10 +754,7 @@ int rl_tree_try_extend(struct lock *lock, struct req *req, uint64_t start, uint6
 /* The first write, held or waiting, or NULL. */
 static struct req *first_write(const struct lock *lock, uint64_t start, uint64_t end)
 {
-	for (struct req *q = first(lock, start, end); q; q = next(q, start, end))
-		if (q->mode == RANGELOCK_WRITE)
-			return q;
-	return NULL;
+	return first(lock, start, end, HOLDS_WRITE | WANTS_WRITE);
 }
 
 /* Where does what keeps [start, end) from being reserved end?  start: nowhere. */
@@ -589,6 +777,7 @@ int rl_tree_reserve(struct lock *lock, struct req *req, uint64_t start, uint64_t
 	set_place(req, lock, 0);
 	req->arrival = rl_tree_arrive(lock);
 	req->state = REQ_RESERVED;
+	req->node.mark = ITREE_ANY;
 	rl_itree_insert(&lock->reserved, &req->node);
 	return 0;
 }
@@ -639,6 +828,7 @@ void rl_tree_adopt(struct lock *lock, struct req *holder)
 	holder->flags = 0;
 	if (lock_of(holder) != lock) /* as in retire() */
 		set_place(holder, lock, 0);
+	holder->node.mark = mark_of(holder);
 	rl_itree_insert(&lock->tree, &holder->node);
 }
 
@@ -646,7 +836,8 @@ struct req *rl_tree_release_sole(struct lock *lock)
 {
 	struct itree_node *root = lock->tree.root;
 
-	if (!root || root->height > 1 || !itree_empty(&lock->reserved))
+	if (!root || root->height > 1 || node_req(root)->state != REQ_HELD ||
+	    !itree_empty(&lock->reserved))
 		return NULL;
 	lock->tree.root = NULL;
 	retire(node_req(root));
@@ -665,7 +856,8 @@ bool rl_tree_has(const struct lock *lock, const struct req *req)
 
 	if (req->state == REQ_RESERVED)
 		return first_reserved(lock, start, end) == req; /* E5: no other overlaps */
-	for (const struct req *q = first(lock, start, end); q; q = next(q, start, end))
+	for (const struct req *q = first(lock, start, end, ITREE_ANY); q;
+	     q = next(q, start, end, ITREE_ANY))
 		if (q == req)
 			return true;
 	return false;
@@ -693,10 +885,10 @@ bool rl_tree_is_locked(const struct lock *lock, uint64_t start, uint64_t end, un
 {
 	uint64_t reached = start; /* [start, reached) is held */
 
-	for (const struct req *q = first(lock, start, end); q && reached < end;
-	     q = next(q, start, end)) {
-		if (!holds(q) || held_mode(q) < mode)
-			continue;
+	uint8_t marks = mode == RANGELOCK_WRITE ? HOLDS_WRITE : HOLDS_READ | HOLDS_WRITE;
+
+	for (const struct req *q = first(lock, start, end, marks); q && reached < end;
+	     q = next(q, start, end, marks)) {
 		if (q->node.start > reached)
 			return false;
 		if (q->node.end > reached)
@@ -725,7 +917,7 @@ static int show(struct req *req, rangelock_walk_fn *fn, void *arg)
 int rl_tree_walk(const struct lock *lock, rangelock_walk_fn *fn, void *arg)
 {
 	/* No range is empty, so this one overlaps them all. */
-	struct req *q = first(lock, RANGELOCK_FULL);
+	struct req *q = first(lock, RANGELOCK_FULL, ITREE_ANY);
 	struct req *r = first_reserved(lock, RANGELOCK_FULL);
 
 	while (q || r) {
@@ -736,9 +928,10 @@ int rl_tree_walk(const struct lock *lock, rangelock_walk_fn *fn, void *arg)
 		if (stop)
 			return stop;
 		if (take_q) {
-			q = next(q, RANGELOCK_FULL);
+			q = next(q, RANGELOCK_FULL, ITREE_ANY);
 		} else {
-			struct itree_node *node = rl_itree_next(&r->node, RANGELOCK_FULL);
+			struct itree_node *node =
+			    rl_itree_next(&r->node, RANGELOCK_FULL, ITREE_ANY);
 			r = node ? node_req(node) : NULL;
 		}
 	}

@@ -22,11 +22,15 @@ uint32_t rl_tree_conflicts(const struct lock *lock, uint64_t start, uint64_t end
  * NULL: no more. */
 const struct req *rl_tree_blocker(const struct req *req, const struct req *after);
 
+/* How many of them must go before such a request that arrives now?  With
+ * RANGELOCK_BARGING it may be none, though there are conflicts. */
+uint32_t rl_tree_blockers(struct lock *lock, uint64_t start, uint64_t end, unsigned mode);
+
 /* The next number of arrival. */
 uint64_t rl_tree_arrive(struct lock *lock);
 
-/* Take req in, behind `blockers` earlier requests, as rl_tree_conflicts() has
- * just counted them.  None: it is held.  Its range, mode and flags are set. */
+/* Take req in, behind `blockers` earlier requests, as have just been counted.
+ * None: it is held.  Its range, mode and flags are set. */
 void rl_tree_insert(struct lock *lock, struct req *req, uint64_t arrival, uint32_t blockers,
 		    struct answers *answers);
 
@@ -43,6 +47,10 @@ void rl_tree_confirm(struct lock *lock, struct req *req, struct answers *answers
 
 /* Take req out, which is held; it is idle. */
 void rl_tree_remove(struct lock *lock, struct req *req, struct answers *answers);
+
+/* The owner of req, which was invited, has come.  Does it hold now what it waited for?
+ * Else it can be invited again. */
+bool rl_tree_take(struct lock *lock, struct req *req, struct answers *answers);
 
 /* End the wait of req, which waits: its call has failed, and is not told.  An
  * upgrade is a read again, and a commit a reservation, unless that is ended too. */

@@ -12,7 +12,8 @@
  *
  *   W1  The answer is stored once, by an exchange, and nothing overwrites it
  *       while the waiter waits: the waiter's only write is the CAS from
- *       WAITING.
+ *       WAITING.  One that is invited in vain begins anew, before the next answer
+ *       can be decided on.
  *   W2  No wake-up is lost: the exchange either sees ASLEEP, and wakes, or
  *       comes before the CAS, which then fails.  A wake between the CAS and
  *       the sleep is no loss either, since the kernel compares the word again.

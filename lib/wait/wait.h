@@ -35,14 +35,16 @@ extern const struct wait_ops *rl_wait;	    /* what it uses */
 
 /*
  * A waiter's word.  The owner sets PARK_WAITING before the engine can see the
- * request.  Exactly one rl_unpark() answers it, unless the owner takes the
- * request back inside the short mutex first.
+ * request, and again inside the short mutex if it was invited in vain.  Exactly one
+ * rl_unpark() answers it each time, unless the owner takes the request back inside
+ * the short mutex first.
  */
 enum park {
 	PARK_WAITING = 0, /* the owner spins, or is about to */
 	PARK_ASLEEP,	  /* the owner sleeps, or is about to: wake it */
 	PARK_GRANTED,
 	PARK_CANCELED,
+	PARK_INVITED, /* look again, and wait again if need be */
 
 	PARK_TIMED_OUT = PARK_ASLEEP /* as the result of rl_park() */
 };
@@ -50,7 +52,7 @@ enum park {
 /*
  * Wait for the answer.  crowd is how many others must go first, at most: where
  * they are as many as the processors, spinning only delays them.  Returns
- * PARK_GRANTED or PARK_CANCELED, or PARK_TIMED_OUT when abstime has passed.
+ * the answer, or PARK_TIMED_OUT when abstime has passed.
  */
 enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec *abstime);
 

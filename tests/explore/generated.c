@@ -49,6 +49,7 @@ static struct program {
 	char name[40];
 	struct action actions[MAX_THREADS][MAX_ACTIONS];
 	unsigned n[MAX_THREADS];
+	bool barging;
 	bool held; /* setup holds something, and thread 0 drops it */
 	struct want held_want;
 } program;
@@ -146,7 +147,10 @@ static void run(unsigned i)
 
 static void setup(void)
 {
-	o_setup();
+	if (program.barging)
+		o_setup_barging();
+	else
+		o_setup();
 	if (program.held)
 		o_take(HELD, &program.held_want);
 }
@@ -225,6 +229,7 @@ const struct scenario *scenario_generated(uint64_t seed)
 	};
 	program.scenario.threads = 2 + (rng_below(&rng, 3) > 0);
 	program.scenario.processors = rng_below(&rng, 4) ? 1 : 2 + (unsigned)rng_below(&rng, 2);
+	program.barging = seed % 3 == 0;
 	program.held = rng_below(&rng, 2);
 	program.held_want = random_want(&rng);
 	snprintf(program.name, sizeof(program.name), "generated-%" PRIu64, seed);

@@ -55,19 +55,38 @@ enum { MAX_CALLS = 32 };
 static struct call {
 	struct want want; /* what others may meet */
 	struct want held; /* what its owner uses; less, while that changes */
-	bool alive;	  /* from before the lock call until after the unlock */
+	unsigned req;
+	bool alive; /* from before the lock call until after the unlock */
 	int result;
-	uint32_t met; /* conflicting calls that were alive with it */
+	uint32_t met;	/* conflicting calls that were alive with it */
+	uint32_t after; /* those that waited already when it began */
+	unsigned bypassed;
 } calls[MAX_CALLS];
 static unsigned n_calls;
 static struct call *call_of[REQS];
 static unsigned cancels, canceled, perhaps_canceled;
+static bool barging;
 static unsigned moves; /* how often somebody has claimed more */
 
 NOTES static bool conflict(const struct want *a, const struct want *b)
 {
 	return a->start < b->end && b->start < a->end &&
 	       (a->mode == RANGELOCK_WRITE || b->mode == RANGELOCK_WRITE);
+}
+
+NOTES static bool still_waits(const struct call *call)
+{
+	return call->alive && call->result == -1 && o_waits(call->req);
+}
+
+/* It has been granted: what those say that it conflicts with, and that it came after. */
+NOTES static void judge_bypass(const struct call *call)
+{
+	for (unsigned i = 0; i < n_calls; i++)
+		if (call->after >> i & 1 && still_waits(&calls[i]) &&
+		    ++calls[i].bypassed > (barging ? RL_MAX_BYPASS : 0))
+			explore_fail("bypass: call %u waits, and %u that came later are granted", i,
+				     calls[i].bypassed);
 }
 
 NOTES static void begin_call(unsigned req, const struct want *want)
@@ -79,15 +98,24 @@ NOTES static void begin_call(unsigned req, const struct want *want)
 	call->want = call->held = *want;
 	call->alive = true;
 	call->result = -1;
-	call->met = 0;
+	call->met = call->after = 0;
+	call->req = req;
+	call->bypassed = 0;
 	for (unsigned i = 0; i < n_calls; i++)
 		if (calls[i].alive && conflict(&calls[i].want, want)) {
 			call->met |= 1u << i;
 			calls[i].met |= 1u << n_calls;
+			call->after |= (unsigned)still_waits(&calls[i]) << i;
 		}
 	call_of[req] = call;
 	n_calls++;
 	moves++;
+}
+
+/* It may go before all that wait, or is no new claim. */
+NOTES static void goes_first(unsigned req)
+{
+	call_of[req]->after = 0;
 }
 
 NOTES static void note_canceled(void)
@@ -109,6 +137,8 @@ NOTES static void end_call(unsigned req, int result)
 	call->result = result;
 	call->alive = result == 0;
 	canceled += result == ECANCELED;
+	if (!result)
+		judge_bypass(call);
 	if (result && !(result == EBUSY && p == TRIES) &&
 	    !(result == ETIMEDOUT && p == WAITS_FOR_A_TIME) && !(result == ECANCELED && p != TRIES))
 		explore_fail("answer: a lock call answered errno %d", result);
@@ -317,6 +347,7 @@ NOTES static void split_claim(unsigned req, unsigned at, unsigned tail)
 	call_of[req]->held.end = rest.start = at;
 	hold(&call_of[req]->held);
 	begin_call(tail, &rest);
+	goes_first(tail);
 	end_call(tail, 0);
 	hold(&rest);
 }
@@ -346,6 +377,7 @@ void o_visit_nested(unsigned req, unsigned outer, unsigned start, unsigned end)
 	struct want want = *RD(start, end);
 
 	begin_call(req, &want);
+	goes_first(req);
 	int error = rangelock_rdlock_nested(&o_lock, &o_reqs[req], start, end, &o_reqs[outer]);
 	end_call(req, error);
 	if (!error) {
@@ -602,13 +634,16 @@ static uint64_t check_subtree(const struct itree_node *n, const struct itree_nod
 		max_end = below;
 	if (n->max_end != max_end)
 		explore_fail("invariant T4: max_end is wrong");
+	if (n->marks !=
+	    (n->mark | (n->left ? n->left->marks : 0) | (n->right ? n->right->marks : 0)))
+		explore_fail("invariant T5: marks are wrong");
 	return max_end;
 }
 
 /* A nested read, an upgrade, any other that waits. */
 static int turn(const struct req *r)
 {
-	return r->flags & REQ_NESTED ? 0 : r->state == REQ_UPGRADING ? 1 : 2;
+	return r->state == REQ_UPGRADING ? 1 : r->flags & REQ_FIRST ? 0 : 2;
 }
 
 /* Does a come before b, which waits? */
@@ -617,9 +652,11 @@ static bool comes_before(const struct req *a, const struct req *b)
 	if (a->node.start >= b->node.end || b->node.start >= a->node.end ||
 	    !modes_conflict(a->mode, b->mode) || b->state == REQ_HELD)
 		return false;
-	if (a->state == REQ_HELD)
+	if (a->state == REQ_HELD && (turn(b) < 2 || a->flags & REQ_FIRST))
 		return true;
-	return turn(a) < turn(b) || (turn(a) == turn(b) && a->arrival < b->arrival);
+	if (a->state != REQ_HELD && turn(a) != turn(b))
+		return turn(a) < turn(b);
+	return a->arrival < b->arrival;
 }
 
 /* Of a vector all wait while one has to. */
@@ -633,12 +670,34 @@ static bool vector_waits(const struct req *r)
 	return false;
 }
 
+/* E6: bits 0 and 1 are what it holds, 2 and 3 what it wants. */
+static unsigned mark(const struct req *r)
+{
+	unsigned write = r->mode == RANGELOCK_WRITE;
+
+	if (r->state == REQ_UPGRADING)
+		return 1 | 8;
+	return (r->state == REQ_HELD ? 1u : 4u) << write;
+}
+
+/* Does one that has passed hold what r waits for? */
+static bool obstructed(const struct census *c, const struct req *r)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		if (c->all[i]->state == REQ_HELD && c->all[i] != r &&
+		    c->all[i]->node.start < r->node.end && r->node.start < c->all[i]->node.end &&
+		    modes_conflict(c->all[i]->mode, r->mode))
+			return true;
+	return false;
+}
+
 static void check_engine(struct lock *lock)
 {
 	struct census c = { .n = 0 };
 
 	check_subtree(lock->tree.root, NULL, &c);
-	if (c.n < 2 && itree_empty(&lock->reserved) && !sees_all(lock))
+	if (c.n < 2 && itree_empty(&lock->reserved) && !sees_all(lock) &&
+	    !(c.all[0]->flags & REQ_INVITED))
 		explore_fail("invariant F1: one request in the engine, alone");
 	for (unsigned i = 0; i < c.n; i++) {
 		const struct req *r = c.all[i];
@@ -651,8 +710,17 @@ static void check_engine(struct lock *lock)
 		if (r->blockers != blockers)
 			explore_fail("invariant E1: a request counts %u blockers, and has %u",
 				     r->blockers, blockers);
-		if ((r->state == REQ_HELD) != (blockers == 0 && !vector_waits(r)))
+		bool invited = r->state == REQ_WAITING && r->flags & REQ_INVITED;
+		bool ready = r->node.mark & 32;
+		if ((r->state == REQ_HELD) !=
+		    (blockers == 0 && !vector_waits(r) && !invited && !ready))
 			explore_fail("invariant E2: %u blockers, state %u", blockers, r->state);
+		if ((r->node.mark & 15) != mark(r))
+			explore_fail("invariant E6: mark %u of state %u", r->node.mark, r->state);
+		if (ready && (invited || blockers || !obstructed(&c, r)))
+			explore_fail("invariant B3: ready, but nothing is in its way");
+		if ((invited || ready) && !barging)
+			explore_fail("invariant B4: a grant is due, not an invitation");
 		for (unsigned k = 0; k < i; k++)
 			if (r->state == REQ_HELD && c.all[k]->state == REQ_HELD &&
 			    r->node.start < c.all[k]->node.end &&
@@ -697,12 +765,22 @@ void o_setup(void)
 	memset(data, 0, sizeof(data));
 	memset(holders, 0, sizeof(holders));
 	memset(call_of, 0, sizeof(call_of));
+	barging = false;
 	n_calls = cancels = canceled = perhaps_canceled = moves = drops = 0;
 	last_word = 0;
 	buried = false;
 	explore_name(&o_lock, sizeof(o_lock), "lock");
 	for (unsigned i = 0; i < REQS; i++)
 		explore_name(&o_reqs[i], sizeof(o_reqs[i]), names[i]);
+}
+
+void o_setup_barging(void)
+{
+	static const struct rangelock_attr attr = { .flags = RANGELOCK_BARGING };
+
+	o_setup();
+	barging = true;
+	rangelock_init(&o_lock, &attr);
 }
 
 void o_bury(void)

@@ -7,8 +7,8 @@
  *             has ordered two uses by too little.
  *   Answers.  EBUSY and ETIMEDOUT need a conflicting request that was alive at
  *             some time of the call, and that did more than fail itself.
- *   Inside.   Between any two steps the invariants of lib/ hold: F1, T1-T4, E1, E2,
- *             E4.  From E1 follow exclusion, FIFO, and that nobody waits for
+ *   Inside.   Between any two steps the invariants of lib/ hold: F1, T1-T5, E1, E2,
+ *             E4, E6, B3, B4.  From E1 follow exclusion, FIFO, and that nobody waits for
  *             nothing.
  *   The end.  The lock is empty, its word is idle, and it can be destroyed.
  */
@@ -36,6 +36,7 @@ extern struct rangelock_req o_reqs[REQS];
 
 /* For struct scenario: .setup, .step and .check. */
 void o_setup(void);
+void o_setup_barging(void); /* a lock with RANGELOCK_BARGING; RL_MAX_BYPASS is 4 */
 void o_step(void);
 void o_check(void);
 

@@ -741,6 +741,135 @@ static void stats_check(void)
 	counters = NULL; /* destroy has freed them */
 }
 
+/* ---- Barging ---- */
+
+static void barging_write(void)
+{
+	o_setup_barging();
+	o_take(HELD, WR(0, 2));
+}
+
+static void barging_read(void)
+{
+	o_setup_barging();
+	o_take(HELD, RD(0, 2));
+}
+
+static void barging_choose(void)
+{
+	barging_write();
+	chosen = 0;
+}
+
+/* One is invited, and another comes first, or not. */
+static void invited_and_passed(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else
+		o_visit(2 * i, i == 1 ? WR(0, 3) : TRY_WR(1, 3));
+}
+
+/* Of two that time out, each may have been invited, or be passed; and has gone then. */
+static void invited_and_timed_out(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? TIMED_WR(0, 3) : TIMED_RD(1, 3));
+		forget(2 * i);
+	}
+}
+
+static void writers_and_a_reader(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else
+		o_visit(2 * i, i == 3 ? RD(2, 3) : WR(i - 1, 3));
+}
+
+/* Whoever wants it may pass the one that waits, but not for ever. */
+static void pass_to_the_bound(unsigned i)
+{
+	unsigned passed = 0;
+
+	if (i == 1) {
+		o_visit(2, WR(1, 3));
+		return;
+	}
+	explore_wait(waiter_waits);
+	for (int k = 0; k < 2 * RL_MAX_BYPASS; k++)
+		passed += o_visit(0, k % 2 ? TRY_WR(2, 4) : TRY_RD(2, 3)) == 0;
+	explore_assert(passed < RL_MAX_BYPASS && passed >= RL_MAX_BYPASS / 2 - 1);
+	o_drop(HELD);
+}
+
+/* The same by two, of whom one holds on while the other passes. */
+static void two_pass_to_the_bound(unsigned i)
+{
+	if (i == 1) {
+		o_visit(2, WR(1, 4));
+	} else {
+		explore_wait(waiter_waits);
+		for (int k = 0; k < RL_MAX_BYPASS; k++)
+			o_visit(2 * i, i ? TRY_WR(2, 3) : TRY_RD(3, 4));
+		if (i == 0)
+			o_drop(HELD);
+	}
+}
+
+static void passed_submission(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_submit(2, WR(0, 3));
+	else
+		o_visit(4, TRY_WR(2, 4));
+}
+
+/* By a read, which it waits for then, or by a write, which revokes it. */
+static void passed_commit(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_reserve_and_commit(2, 1, 3, false);
+	else
+		o_visit(4, explore_choose(2) ? TRY_WR(2, 3) : TRY_RD(2, 3));
+}
+
+static void commit_passed_inside(unsigned i)
+{
+	const struct rangelock_range range = { 2, 3, RANGELOCK_WRITE };
+
+	if (i < 2) {
+		passed_commit(i);
+		return;
+	}
+	rangelock_enter(&o_lock);
+	int error = rangelock_wait_entered(&o_lock, &o_reqs[4], &range, NULL);
+	rangelock_leave(&o_lock);
+	explore_assert(error == 0);
+	rangelock_unlock(&o_lock, &o_reqs[4]);
+}
+
+/* One that is invited, and before it comes has to wait again, and not. */
+static void passed_by_an_upgrade(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit(2, RD(1, 3));
+		forget(2);
+	} else if (o_take(4, TRY_RD(2, 3)) == 0) {
+		if (o_upgrade(4) == 0)
+			o_use(4);
+		o_drop(4);
+	}
+}
+
 #define HERE .step = o_step, .check = o_check
 
 static const struct scenario scenarios[] = {
@@ -916,6 +1045,94 @@ static const struct scenario scenarios[] = {
 	  .setup = o_setup,
 	  .run = wide_and_narrow,
 	  HERE },
+	{ .name = "barging-passed",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = invited_and_passed,
+	  HERE },
+	{ .name = "barging-passed-spinning",
+	  .threads = 3,
+	  .processors = 3,
+	  .setup = barging_write,
+	  .run = invited_and_passed,
+	  HERE },
+	{ .name = "barging-time-out",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = invited_and_timed_out,
+	  HERE },
+	{ .name = "barging-cancel",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = cancel_and_again,
+	  HERE },
+	{ .name = "barging-cancel-time-out",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = cancel_and_time_out,
+	  HERE },
+	{ .name = "barging-two-cancels",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = two_cancels,
+	  HERE },
+	{ .name = "barging-writers-and-reader",
+	  .threads = 4,
+	  .setup = barging_read,
+	  .run = writers_and_a_reader,
+	  HERE },
+	{ .name = "barging-bound",
+	  .threads = 2,
+	  .setup = barging_write,
+	  .run = pass_to_the_bound,
+	  HERE },
+	{ .name = "barging-bound-of-two",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = two_pass_to_the_bound,
+	  HERE },
+	{ .name = "barging-submission",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = passed_submission,
+	  HERE },
+	{ .name = "barging-submit-cancel",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = submit_and_cancel,
+	  HERE },
+	{ .name = "barging-commit",
+	  .threads = 3,
+	  .setup = barging_read,
+	  .run = passed_commit,
+	  HERE },
+	{ .name = "barging-commit-inside",
+	  .threads = 3,
+	  .setup = barging_read,
+	  .run = commit_passed_inside,
+	  HERE },
+	{ .name = "barging-upgrade",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = passed_by_an_upgrade,
+	  HERE },
+	{ .name = "barging-upgrades",
+	  .threads = 3,
+	  .setup = o_setup_barging,
+	  .run = upgrades,
+	  HERE },
+	{ .name = "barging-gone",
+	  .threads = 3,
+	  .setup = barging_write,
+	  .run = granted_and_gone,
+	  HERE },
+	{ .name = "barging-destroyed",
+	  .threads = 2,
+	  .setup = barging_write,
+	  .run = last_one_destroys,
+	  HERE },
+	{ .name = "barging-vectors", .threads = 3, .setup = o_setup_barging, .run = vectors, HERE },
+	{ .name = "barging-chooser", .threads = 3, .setup = barging_choose, .run = chooser, HERE },
 };
 
 const struct scenario *scenario_by_hand(unsigned i)

@@ -30,6 +30,7 @@ PROGRAMS = {
     "itree": ["tests/unit/test_itree.c"],
     "annotate": ["tests/unit/test_annotate.c"],
     "arguments": ["tests/unit/test_arguments.c"],
+    "barging": ["tests/unit/test_barging.c"],
     "checked": ["tests/unit/test_checked.c"],
     "conflicts": ["tests/unit/test_conflicts.c"],
     "observe": ["tests/unit/test_observe.c"],
@@ -93,7 +94,8 @@ def build_tests(work, extra):
 
 
 def seam_flags(extra):
-    return ['-DRL_ATOMIC_HEADER="explore/seam.h"', "-O2",
+    return ['-DRL_ATOMIC_HEADER="explore/seam.h"',
+            "-DRL_MAX_BYPASS=4", "-O2",
             "-DEXPLORE_TSAN" if extra else "-DEXPLORE_OWN_RUNTIME"]
 
 

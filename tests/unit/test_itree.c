@@ -19,15 +19,16 @@ struct model {
 struct facts {
 	unsigned height;
 	uint64_t max_end;
+	uint8_t marks;
 	int nodes;
 };
 
-/* Check T1 to T4 and the links of n's subtree, from the definition. */
+/* Check T1 to T5 and the links of n's subtree, from the definition. */
 static struct facts check_subtree(const struct itree_node *n, const struct itree_node *parent,
 				  uint64_t low, uint64_t high)
 {
 	if (!n)
-		return (struct facts){ 0, 0, 0 };
+		return (struct facts){ 0, 0, 0, 0 };
 
 	must(n->parent == parent);
 	must(low <= n->start && n->start <= high);
@@ -38,13 +39,14 @@ static struct facts check_subtree(const struct itree_node *n, const struct itree
 	must(difference <= 1);
 
 	struct facts all = { 1 + (l.height > r.height ? l.height : r.height), n->end,
-			     1 + l.nodes + r.nodes };
+			     n->mark | l.marks | r.marks, 1 + l.nodes + r.nodes };
 	if (l.max_end > all.max_end)
 		all.max_end = l.max_end;
 	if (r.max_end > all.max_end)
 		all.max_end = r.max_end;
 	must(n->height == all.height);
 	must(n->max_end == all.max_end);
+	must(n->marks == all.marks);
 	return all;
 }
 
@@ -57,16 +59,17 @@ static void check_tree(const struct model *m)
 }
 
 /* Compare a query with a look at every node. */
-static void check_query(const struct model *m, uint64_t start, uint64_t end)
+static void check_query(const struct model *m, uint64_t start, uint64_t end, uint8_t mask)
 {
 	int expected = 0, found = 0;
 	const struct itree_node *last = NULL;
 
 	for (int i = 0; i < MOST; i++)
-		expected += m->in_tree[i] && itree_overlaps(&m->nodes[i], start, end);
-	for (const struct itree_node *n = rl_itree_first(&m->tree, start, end); n;
-	     n = rl_itree_next(n, start, end)) {
-		must(itree_overlaps(n, start, end));
+		expected += m->in_tree[i] && m->nodes[i].mark & mask &&
+			    itree_overlaps(&m->nodes[i], start, end);
+	for (const struct itree_node *n = rl_itree_first(&m->tree, start, end, mask); n;
+	     n = rl_itree_next(n, start, end, mask)) {
+		must(itree_overlaps(n, start, end) && n->mark & mask);
 		must(!last || last->start <= n->start);
 		last = n;
 		found++;
@@ -82,6 +85,12 @@ static void random_range(struct rng *rng, uint64_t *start, uint64_t *end)
 
 	*start = rng_below(rng, space);
 	*end = rng_one_in(rng, 32) ? UINT64_MAX : *start + length;
+}
+
+/* Mostly the same one, so that others are rare. */
+static uint8_t random_mark(struct rng *rng)
+{
+	return (uint8_t)(rng_one_in(rng, 8) ? 1 + rng_below(rng, 255) : 1);
 }
 
 START_TEST(random_operations_keep_every_augmented_value)
@@ -104,15 +113,20 @@ START_TEST(random_operations_keep_every_augmented_value)
 			m->inserted--;
 		} else {
 			random_range(&rng, &m->nodes[i].start, &m->nodes[i].end);
+			m->nodes[i].mark = random_mark(&rng);
 			rl_itree_insert(&m->tree, &m->nodes[i]);
 			m->inserted++;
 		}
 		m->in_tree[i] = !m->in_tree[i];
+		i = (int)rng_below(&rng, MOST);
+		if (m->in_tree[i])
+			rl_itree_remark(&m->nodes[i], random_mark(&rng));
 		check_tree(m);
 
 		uint64_t start, end;
 		random_range(&rng, &start, &end);
-		check_query(m, start, end);
+		check_query(m, start, end, random_mark(&rng));
+		check_query(m, start, end, ITREE_ANY);
 	}
 	free(m);
 }
@@ -127,6 +141,7 @@ START_TEST(sorted_insertions_stay_balanced)
 	for (uint64_t i = 0; i < MANY; i++) {
 		nodes[i].start = i;
 		nodes[i].end = i + 1;
+		nodes[i].mark = 1;
 		rl_itree_insert(&tree, &nodes[i]);
 	}
 	/* AVL: at most 1.44 log2(n + 2). */
@@ -145,11 +160,13 @@ START_TEST(equal_starts_come_in_order_of_insertion)
 	struct itree_node nodes[20];
 
 	for (int i = 0; i < 20; i++) {
-		nodes[i] = (struct itree_node){ .start = 5, .end = 6 + (uint64_t)(i % 3) };
+		nodes[i] =
+		    (struct itree_node){ .start = 5, .end = 6 + (uint64_t)(i % 3), .mark = 1 };
 		rl_itree_insert(&tree, &nodes[i]);
 	}
 	int i = 0;
-	for (struct itree_node *n = rl_itree_first(&tree, 5, 6); n; n = rl_itree_next(n, 5, 6))
+	for (struct itree_node *n = rl_itree_first(&tree, 5, 6, 1); n;
+	     n = rl_itree_next(n, 5, 6, 1))
 		ck_assert_ptr_eq(n, &nodes[i++]);
 	ck_assert_int_eq(i, 20);
 }
