@@ -169,6 +169,8 @@ MUTANTS = [
      "	if (!req->blockers && !is_obstructed(lock, req)) {", "	if (!req->blockers) {", "barging"),
     ("who comes holds in spite of who goes first", TREE,
      "	if (!req->blockers && !is_obstructed(lock, req)) {", "	if (!is_obstructed(lock, req)) {", "barging"),
+    ("who came last leaves without a look at an upgrade that waits", TREE,
+     "was->arrival > lock->last_wait", "was->arrival >= lock->last_wait", "change"),
     ("who comes does not revoke", TREE,
      "		hold(lock, req);\n		revoke(lock, req, answers);\n", "		hold(lock, req);\n", "barging"),
     ("who has come in vain is taken for invited", TREE,
