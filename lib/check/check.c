@@ -81,9 +81,12 @@ __attribute__((constructor)) static void reset_in_children(void)
 	}
 }
 
+/* One that is invited does not: its owner comes, and makes a search of its own if it has to
+ * wait again.  Its link belongs to whoever tells it. */
 static bool waits(const struct req *req)
 {
-	return req->state == REQ_WAITING || req->state == REQ_UPGRADING;
+	return req->state == REQ_UPGRADING ||
+	       (req->state == REQ_WAITING && !(req->flags & REQ_INVITED));
 }
 
 /* The request that stands for the call that req, which waits, is of. */
@@ -121,7 +124,7 @@ static bool may_be_revoked(const struct req *call)
 	if (call->state != REQ_WAITING || !(call->flags & REQ_COMMITTING))
 		return false;
 	for (const struct req *q = NULL; (q = rl_tree_blocker(call, q));)
-		if (waits(q) && q->mode == RANGELOCK_WRITE)
+		if (q->state != REQ_HELD && q->mode == RANGELOCK_WRITE)
 			return true;
 	return false;
 }

@@ -103,12 +103,9 @@ static __attribute__((noinline)) bool is_deadlock(struct lock *lock, struct req 
 		rl_end_change(lock);
 		return false;
 	}
-	bool owed = req->flags & REQ_INVITED;
 	answers_init(&answers);
 	rl_tree_give_up(lock, req, false, &answers);
 	rl_leave_and_answer(lock, &answers);
-	if (owed)
-		rl_park(&req->park, 0, NULL); /* A1 */
 	rl_check_say(&report);
 	return true;
 }

@@ -22,9 +22,9 @@ NOT_FOR_TSAN static void note_report(const char *text, size_t length)
 	reports++;
 }
 
-static void setup(void)
+static void make_locks(unsigned flags)
 {
-	static const struct rangelock_attr attr = { .flags = RANGELOCK_CHECKED, .name = "lock" };
+	struct rangelock_attr attr = { .flags = RANGELOCK_CHECKED | flags, .name = "lock" };
 
 	rl_check_reset();
 	rl_check_tell = note_report;
@@ -37,6 +37,16 @@ static void setup(void)
 	explore_name(&locks[1], sizeof(locks[1]), "lock B");
 	explore_name(reqs, sizeof(reqs), "a request");
 	deadlocks = reports = time_outs = 0;
+}
+
+static void setup(void)
+{
+	make_locks(0);
+}
+
+static void barging_setup(void)
+{
+	make_locks(RANGELOCK_BARGING);
 }
 
 NOT_FOR_TSAN static void count_error(int error)
@@ -149,7 +159,49 @@ static void reads_and_a_write(unsigned i)
 	must_be_0(rangelock_unlock(&locks[0], one));
 }
 
+/* Two are invited at once, and a third, who will wait for both, is searched from while their
+ * invitations are on their way. */
+static void invited_setup(void)
+{
+	barging_setup();
+	must_be_0(rangelock_wrlock(&locks[0], &reqs[7], 0, 2));
+	to_req(&reqs[7])->owner = 0; /* nobody's: thread 0 unlocks it */
+}
+
+static void search_past_the_invited(unsigned i)
+{
+	static const struct rangelock_range wants[] = {
+		[1] = { 0, 1, RANGELOCK_WRITE },
+		[2] = { 1, 2, RANGELOCK_WRITE },
+		[3] = { 0, 2, RANGELOCK_WRITE },
+	};
+
+	if (i == 0) {
+		must_be_0(rangelock_unlock(&locks[0], &reqs[7]));
+		return;
+	}
+	must_be_0(rangelock_wrlock(&locks[0], &reqs[2 * i], wants[i].start, wants[i].end));
+	if (i == 3)
+		data[0]++;
+	must_be_0(rangelock_unlock(&locks[0], &reqs[2 * i]));
+}
+
 static const struct scenario scenarios[] = {
+	{ .name = "checked-and-invited",
+	  .threads = 4,
+	  .setup = invited_setup,
+	  .run = search_past_the_invited,
+	  .check = no_deadlock },
+	{ .name = "checked-two-orders-barging",
+	  .threads = 2,
+	  .setup = barging_setup,
+	  .run = two_orders,
+	  .check = one_deadlock },
+	{ .name = "checked-one-order-barging",
+	  .threads = 3,
+	  .setup = barging_setup,
+	  .run = one_order,
+	  .check = no_deadlock },
 	{ .name = "checked-two-orders",
 	  .threads = 2,
 	  .setup = setup,

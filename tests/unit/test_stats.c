@@ -426,10 +426,10 @@ START_TEST(what_threads_counted_is_what_the_lock_counted)
 	struct rangelock_stats sums = { 0 }, s;
 
 	ops.now = rl_wait_futex.now;
-	for (uint64_t i = 0; i < THREADS; i++) {
+	for (uint64_t i = 0; i < THREADS; i++) /* all, before one cancels another's */
 		workers[i] = (struct worker){ .rng = rng_make(test_seed(), i) };
+	for (int i = 0; i < THREADS; i++)
 		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
-	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(workers[i].thread, NULL);
 		sums.reads += workers[i].sums.reads;
