@@ -754,6 +754,7 @@ START_TEST(statistics_are_all_that_is_allocated)
 	if (!rangelock_engine_caps(RANGELOCK_LIST))
 		ck_assert_int_eq(CALL(rangelock_init(&counting, &odd)), ENOTSUP);
 	ck_assert_int_eq(allocations, 0);
+	ck_assert_mem_eq(&counting, &before, sizeof(before));
 #ifndef SANITIZED
 	no_memory = true;
 	ck_assert_int_eq(CALL(rangelock_init(&counting, &attr)), ENOMEM);
