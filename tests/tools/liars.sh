@@ -6,8 +6,8 @@
 stress=$2
 shift 2
 
-objects() { # the liar, what the report must say
-	exits 1 env LD_PRELOAD="$1" timeout 30 "$stress" --engine tree --threads 8 --seconds 4 --watchdog 4 \
+objects() { # the liar, what the report must say, the engine
+	exits 1 env LD_PRELOAD="$1" timeout 30 "$stress" --engine "${3:-tree}" --threads 8 --seconds 4 --watchdog 4 \
 		>"$tap_dir/out" 2>&1
 	status=$?
 	cat "$tap_dir/out"
@@ -37,6 +37,9 @@ for liar in "$@"; do
 	esac
 	check "$(basename "$liar" .so)" objects "$liar" "$words"
 	case $liar in
+	*loses-places* | *rarely-busy* | *grants-late* | *impatient*)
+		check "$(basename "$liar" .so), with barging" objects "$liar" "$words" tree-barging
+		;;
 	*loses-grants*) # "$tap_dir/out" is what it said
 		check "the report of a hang shows the lock" grep -E "^  held +write \[" "$tap_dir/out" ;;
 	esac

@@ -331,6 +331,32 @@ START_TEST(those_shown_together_are_granted_in_order)
 }
 END_TEST
 
+/* Who arrives may pass; of two that wait the earlier is granted first. */
+START_TEST(with_barging_those_that_wait_keep_their_order)
+{
+	h.fifo = false;
+	h.barging = true;
+	for (unsigned held = 0; held < 3; held++) {
+		show_both(7, 8, 4000, 3500);
+		for (unsigned i = 0; i < 2; i++)
+			h.sightings.all[i].waits = i + 1 != held;
+		if (held)
+			is_right();
+		else
+			IS_WRONG("fifo:", "arrival 8", "(7)");
+	}
+	overtake(301, 3999, 4000, 0); /* it came, and passed */
+	is_right();
+	ck_assert_uint_eq(verdict.max_bypass, 1);
+
+	/* It waits in a queue, and decides after the deadline. */
+	try_beside(CALL_TIMEDWRLOCK, ETIMEDOUT, 2000, 3010, 3000, 1000, 3000);
+	is_right();
+	try_beside(CALL_TIMEDWRLOCK, ETIMEDOUT, 2000, 3010, 3000, 1000, 2999);
+	IS_WRONG("false conflict:", "thread 1");
+}
+END_TEST
+
 static void overtake_often(int64_t n)
 {
 	hold(0, W, 0, 4, 0, 10, 101 + 2 * n, 102 + 2 * n);
@@ -696,6 +722,7 @@ int main(void)
 	tcase_add_test(tc, nobody_overtakes_one_who_was_seen_waiting);
 	tcase_add_test(tc, a_walk_counts_only_if_it_fell_into_the_call);
 	tcase_add_test(tc, those_shown_together_are_granted_in_order);
+	tcase_add_test(tc, with_barging_those_that_wait_keep_their_order);
 	tcase_add_test(tc, the_bypass_is_counted_and_bounded);
 	tcase_add_test(tc, a_grant_is_not_late);
 	tcase_add_test(tc, a_hole_in_the_middle_of_a_wait_is_found);

@@ -113,6 +113,7 @@ struct event {
 	struct life *life;  /* the judge's: whose lock call the event fell into */
 	uint32_t picture;   /* number of the walk */
 	uint16_t who, slot; /* the request */
+	bool waits;	    /* as shown */
 };
 
 struct events {
@@ -121,7 +122,8 @@ struct events {
 };
 
 struct history {
-	bool fifo; /* judge by strict FIFO, not by bounded bypass */
+	bool fifo;    /* judge by strict FIFO, not by bounded bypass */
+	bool barging; /* by both: those that wait keep their order */
 	unsigned n_workers, n_logs;
 	/* Of the workers; of the helper; of the workers' requests for submit. */
 	struct log logs[2 * MAX_THREADS + 1];

@@ -186,8 +186,8 @@ static void judge_failures(struct judge *j, struct life **alive)
 			if (timed_out && f->returned < f->deadline)
 				fault(j, f, NULL, "time-out: %.3f us before the deadline",
 				      us(j, f->deadline) - us(j, f->returned));
-			/* A hand-off lock decides after the deadline. */
-			if (timed_out && j->h->fifo && from < f->deadline)
+			/* A lock that keeps a queue decides after the deadline. */
+			if (timed_out && (j->h->fifo || j->h->barging) && from < f->deadline)
 				from = f->deadline;
 			for (size_t k = 0; k < n_alive; k++)
 				if (alive[k]->gone >= f->called) {
@@ -233,17 +233,20 @@ static void judge_delays(struct judge *j)
 	}
 }
 
-/* Of two who conflict and were shown together, the earlier is granted first. */
+/* Of two who conflict and were shown together, the earlier is granted first; with barging,
+ * if both wait. */
 static void judge_pictures(struct judge *j)
 {
 	struct events *s = &j->h->sightings;
 
-	for (uint32_t i = 0; j->h->fifo && i < s->n; i++) {
+	for (uint32_t i = 0; (j->h->fifo || j->h->barging) && i < s->n; i++) {
 		for (uint32_t k = i + 1; k < s->n && s->all[k].picture == s->all[i].picture; k++) {
 			bool in_order = s->all[i].arrival < s->all[k].arrival;
 			const struct event *a = &s->all[in_order ? i : k];
 			const struct event *b = &s->all[in_order ? k : i];
 
+			if (j->h->barging && !(a->waits && b->waits))
+				continue;
 			if (a->life && b->life && !b->life->ahead && conflict(a->life, b->life) &&
 			    !a->life->result && !b->life->result &&
 			    b->life->returned < a->life->returned)

@@ -29,9 +29,10 @@ static const char usage[] =
     "out and cancel, no late grant.  A thread that hangs is reported with the lock's\n"
     "contents.  Takes 30 MB, or 100 with 256 threads.\n"
     "\n"
-    "  --engine NAME    tree, list, sharded, all (those that this version has), or\n"
-    "                   busted: a lock that is wrong on purpose, to show that faults\n"
-    "                   are found (default: all)\n"
+    "  --engine NAME    tree, tree-barging (the same with RANGELOCK_BARGING), list,\n"
+    "                   sharded, all (those that this version has), or busted: a lock\n"
+    "                   that is wrong on purpose, to show that faults are found\n"
+    "                   (default: all)\n"
     "  --checked        locks with RANGELOCK_CHECKED, where the engine has it, called so\n"
     "                   that nothing is to be reported: what is, on standard error, is\n"
     "                   a false alarm\n"
@@ -260,7 +261,8 @@ static void make_lock(struct run *run)
 {
 	struct rangelock_attr attr = { .engine = run->subject->engine,
 				       .flags = (run->checked ? RANGELOCK_CHECKED : 0) |
-						(run->stats ? RANGELOCK_STATS : 0),
+						(run->stats ? RANGELOCK_STATS : 0) |
+						(run->subject->barging ? RANGELOCK_BARGING : 0),
 				       .name = "stress" };
 	int error = run->subject->init(&run->lock, &attr);
 
@@ -285,6 +287,7 @@ static void start_workers(struct run *run, const struct options *opt)
 	run->workers = aligned_alloc(64, opt->threads * sizeof(*run->workers));
 	if (!run->workers || !history_init(&run->history, opt->threads, run->subject->fifo))
 		bad_option("--threads", "out of memory");
+	run->history.barging = run->subject->barging;
 	memset(run->workers, 0, opt->threads * sizeof(*run->workers));
 	pthread_barrier_init(&run->round, NULL, opt->threads + 1);
 
@@ -358,7 +361,8 @@ static const struct subject *find_engine(const char *name)
 	for (size_t i = 0; subjects[i]; i++)
 		if (strcmp(name, subjects[i]->name) == 0)
 			return subjects[i];
-	bad_option("--engine", "'%s' is none of tree, list, sharded, all, busted", name);
+	bad_option("--engine", "'%s' is none of tree, tree-barging, list, sharded, all, busted",
+		   name);
 }
 
 static void choose_engines(struct options *opt, const char *name)

@@ -138,8 +138,9 @@ void take_picture(struct oracle *o, const struct subject *s, struct rangelock *l
  * Who blocks a, as far as that can be told: a read that waits may be nested, and
  * so go before all that wait; an upgrade goes before all others.
  */
-static void count_blockers(const struct picture *p, const struct rangelock_info *a,
-			   uint64_t *ret_surely, uint64_t *ret_perhaps)
+static void count_blockers(const struct subject *s, const struct picture *p,
+			   const struct rangelock_info *a, uint64_t *ret_surely,
+			   uint64_t *ret_perhaps)
 {
 	bool writes = a->mode == RANGELOCK_WRITE || is_upgrading(a);
 
@@ -152,7 +153,9 @@ static void count_blockers(const struct picture *p, const struct rangelock_info 
 		if (a == b || b->state == RANGELOCK_RESERVED || !overlap(a, b) ||
 		    !(writes || b_writes))
 			continue;
-		if (b_held)
+		if (b_held && s->barging && !is_upgrading(a) && b->arrival > a->arrival)
+			++*ret_perhaps; /* no, if it has passed; but one that was upgraded */
+		else if (b_held)
 			++*ret_surely;
 		else if (is_upgrading(a)) /* a nested read, or one behind it */
 			*ret_perhaps += b_read_waits;
@@ -174,18 +177,19 @@ static bool waits_for_its_vector(const struct picture *p, const struct rangelock
 	return false;
 }
 
-static void judge_blockers(struct oracle *o, const struct picture *p,
+static void judge_blockers(struct oracle *o, const struct subject *s, const struct picture *p,
 			   const struct rangelock_info *a)
 {
 	uint64_t surely, perhaps;
 
 	if (a->state == RANGELOCK_HELD && !a->blockers)
 		return;
-	count_blockers(p, a, &surely, &perhaps);
+	count_blockers(s, p, a, &surely, &perhaps);
 	bool right = a->blockers >= surely && a->blockers <= surely + perhaps;
-	if (a->mode == RANGELOCK_READ && a->state == RANGELOCK_WAITING) /* nested, or not */
+	if (s->fifo && a->mode == RANGELOCK_READ &&
+	    a->state == RANGELOCK_WAITING) /* nested, or not */
 		right = a->blockers == surely || a->blockers == surely + perhaps;
-	if (!right || (!a->blockers && !waits_for_its_vector(p, a)) ||
+	if (!right || (s->fifo && !a->blockers && !waits_for_its_vector(p, a)) ||
 	    (is_upgrading(a) && a->mode == RANGELOCK_WRITE))
 		violation(o,
 			  "fifo: %s [%" PRIu64 ", %" PRIu64 ") is %s, counts %" PRIu64
@@ -222,7 +226,7 @@ void judge_picture(struct oracle *o, const struct subject *s, const struct pictu
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct rangelock_info *a = &p->all[i];
 
-		if (s->fifo && i > 0 && a->start < a[-1].start)
+		if ((s->fifo || s->barging) && i > 0 && a->start < a[-1].start)
 			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)",
 				  a->start, a[-1].start);
 		for (const struct rangelock_info *b = p->all; b < a; b++)
@@ -232,7 +236,7 @@ void judge_picture(struct oracle *o, const struct subject *s, const struct pictu
 					  ", %" PRIu64 ") is %s, and they conflict",
 					  a->start, a->end, state_name(a->state), b->start, b->end,
 					  state_name(b->state));
-		if (s->fifo && a->state != RANGELOCK_RESERVED)
-			judge_blockers(o, p, a);
+		if ((s->fifo || s->barging) && a->state != RANGELOCK_RESERVED)
+			judge_blockers(o, s, p, a);
 	}
 }

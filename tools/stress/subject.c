@@ -13,12 +13,15 @@
 static const struct subject tree = {
 	.name = "tree", .engine = RANGELOCK_TREE, .fifo = true, LIBRARY_CALLS
 };
+static const struct subject tree_barging = {
+	.name = "tree-barging", .engine = RANGELOCK_TREE, .barging = true, LIBRARY_CALLS
+};
 static const struct subject list = { .name = "list", .engine = RANGELOCK_LIST, LIBRARY_CALLS };
 static const struct subject sharded = { .name = "sharded",
 					.engine = RANGELOCK_SHARDED,
 					LIBRARY_CALLS };
 
-const struct subject *const subjects[] = { &tree, &list, &sharded, NULL };
+const struct subject *const subjects[] = { &tree, &tree_barging, &list, &sharded, NULL };
 
 bool subject_available(const struct subject *s)
 {

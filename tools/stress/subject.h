@@ -8,7 +8,8 @@
 struct subject {
 	const char *name;
 	enum rangelock_engine engine;
-	bool fifo; /* strictly: what a walk shows must add up */
+	bool fifo;    /* strictly: what a walk shows must add up */
+	bool barging; /* the same, but that who arrives may pass those that wait */
 
 	int (*init)(struct rangelock *, const struct rangelock_attr *);
 	int (*destroy)(struct rangelock *);

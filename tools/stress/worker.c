@@ -424,6 +424,7 @@ static void look(struct run *run)
 		event.who = (uint16_t)who;
 		event.slot = (uint16_t)slot;
 		event.arrival = p.all[i].arrival;
+		event.waits = p.all[i].state == RANGELOCK_WAITING;
 		/* Surely held is no news; the rest is for the judge to sort out. */
 		int place = atomic_load_explicit(&run->workers[who].tickets[slot].place,
 						 memory_order_relaxed);
