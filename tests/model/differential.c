@@ -14,6 +14,10 @@
 #include "base/lock.h"
 #include "model/world.h"
 
+/* An operation is two arrivals at most: so nobody is passed so often that he would stand
+ * firm, which the model knows nothing of. */
+enum { MOST_BYTES = RANGELOCK_MAX_BYPASS / 2 / 2 * OPERATION_BYTES - OPERATION_BYTES };
+
 static FILE *log_file;
 static char difference[200]; /* the first one, or empty */
 
@@ -166,9 +170,13 @@ static void take_answers(const struct model *m)
 			a->submitted = false;
 			a->callback_due = true;
 			a->callback_error = m->answers[i].result;
+		} else if (m->answers[i].result == MODEL_INVITED) {
+			a->invited = true;
+			a->to_be_woken++;
 		} else {
 			a->owed = m->answers[i].result;
-			a->to_be_woken += a->sleeps_on && a->owed != ETIMEDOUT;
+			/* Who has been told to come is not told again. */
+			a->to_be_woken += a->sleeps_on && a->owed != ETIMEDOUT && !a->invited;
 			a->must_choose += a->owed == 0;
 		}
 	}
@@ -191,9 +199,25 @@ int choose_again(struct actor *a, struct rangelock_range *range)
 	return error;
 }
 
+/* a was invited, and comes; unless it was cancelled meanwhile. */
+static void come(struct actor *a, bool in_time)
+{
+	struct model *m = &world.models[a->lock];
+
+	a->invited = false;
+	if (a->owed != NOTHING)
+		return;
+	int result = model_come(m, number(a), in_time);
+	a->owed = result == MODEL_WAITS ? NOTHING : result;
+	a->must_choose += result == 0;
+	take_answers(m);
+}
+
 /* The sleep of a ends.  If its call was answered, it is to return. */
 static bool wake_up(struct actor *a, int sleep_returns)
 {
+	if (a->invited)
+		come(a, sleep_returns == 0);
 	if (!end_sleep(a, sleep_returns)) {
 		if (a->owed != NOTHING)
 			return differ("actor %d sleeps on, but was to return %s", number(a),
@@ -213,7 +237,7 @@ static bool return_if_answered(struct actor *a)
 static bool let_all_return(void)
 {
 	for (int i = 0; i < ACTORS; i++) {
-		if (world.actors[i].owed == NOTHING)
+		if (world.actors[i].owed == NOTHING && !world.actors[i].invited)
 			continue;
 		if (!wake_up(&world.actors[i], 0))
 			return false;
@@ -229,7 +253,6 @@ static int submit_to_model(struct model *m, struct actor *a)
 	int expected = model_lock(m, number(a), &a->submits, ASYNC);
 
 	a->submitted = expected == EINPROGRESS;
-	take_answers(m);
 	return expected;
 }
 
@@ -258,6 +281,7 @@ void submit_ended(struct rangelock_req *req, int error, void *arg)
 	}
 	if (then & THEN_SUBMIT) {
 		int expected = submit_to_model(&world.models[a->lock], a);
+		take_answers(&world.models[a->lock]);
 		result = rangelock_submit(lock, req, &a->submits, submit_ended, a);
 		note("  actor %d:   submits in it -> %s\n", number(a), result_name(result));
 		if (result != expected)
@@ -488,7 +512,7 @@ static int ask_model(struct model *m, struct operation *op, struct actor *a)
 static bool end_patience(struct actor *a)
 {
 	note("  actor %d: its deadline passes\n", number(a));
-	if (a->owed == NOTHING) {
+	if (a->owed == NOTHING && !a->invited) {
 		model_deadline(&world.models[a->lock], number(a));
 		take_answers(&world.models[a->lock]);
 	}
@@ -527,6 +551,9 @@ static bool do_call(struct operation *op)
 	struct model *m = &world.models[op->lock];
 	if (op->kind == WAIT_ENTERED && m->destroyed)
 		return true;
+	/* Else a callback may invite it before it sleeps again, and nobody sees it come. */
+	if (op->kind == LOCK_CHOSEN && m->barging)
+		op->changes = 0;
 
 	m->answered = 0;
 	int expected = ask_model(m, op, a);
@@ -730,10 +757,7 @@ static bool compare_wakes(void)
 
 static void revive(int lock)
 {
-	enum model_fault fault = world.models[lock].fault;
-
-	rangelock_init(&world.locks[lock], NULL);
-	model_init(&world.models[lock], fault);
+	make_lock(lock, world.models[lock].fault);
 	note("  init %c\n", lock_name(lock));
 }
 
@@ -797,6 +821,8 @@ static const char *run(const uint8_t *bytes, size_t n, enum model_fault fault, F
 	difference[0] = '\0';
 	world_begin(fault);
 	rl_wait = &world_wait_ops;
+	if (n > MOST_BYTES)
+		n = MOST_BYTES;
 	for (size_t i = 0; same && i + OPERATION_BYTES <= n; i += OPERATION_BYTES) {
 		struct operation op = operation_decode(&bytes[i]);
 		same = step(&op);

@@ -3,7 +3,8 @@
  * The library against the model (model.h), call by call, in one thread.
  *
  * A sequence of operations (operation.h) is an array of bytes, and every array of
- * bytes is a sequence (what is left of a last operation is no matter): random tests
+ * bytes is a sequence (what is left of a last operation is no matter, nor what lies
+ * beyond some thousand operations): random tests
  * and fuzzers are served by the same decoder.  Actors are fibers.  A call that must
  * wait ends up in rl_wait->sleep, which here gives the thread back; so who goes on,
  * whose deadline passes and who wakes up for nothing is up to the sequence.  After

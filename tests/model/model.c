@@ -34,6 +34,16 @@ const struct model_fault_info model_faults[MODEL_FAULTS] = {
 	[MODEL_CHOOSES_ONCE] = { "chooses-once", RANGELOCK_CAP_ENTER },
 	[MODEL_CHOOSING_REVOKES] = { "choosing-revokes",
 				     RANGELOCK_CAP_ENTER | RANGELOCK_CAP_RESERVE },
+	[MODEL_NOBODY_PASSES] = { "nobody-passes", RANGELOCK_CAP_BARGING },
+	[MODEL_FIRM_PASSED] = { "firm-passed", RANGELOCK_CAP_BARGING },
+	[MODEL_PASSED_COUNTS] = { "passed-counts", RANGELOCK_CAP_BARGING },
+	[MODEL_INVITED_HOLDS] = { "invited-holds", RANGELOCK_CAP_BARGING },
+	[MODEL_INVITATION_REVOKES] = { "invitation-revokes",
+				       RANGELOCK_CAP_BARGING | RANGELOCK_CAP_RESERVE },
+	[MODEL_SUBMITTED_INVITED] = { "submitted-invited",
+				      RANGELOCK_CAP_BARGING | RANGELOCK_CAP_SUBMIT },
+	[MODEL_READY_FORGOTTEN] = { "ready-forgotten", RANGELOCK_CAP_BARGING },
+	[MODEL_INVITED_FORGOTTEN] = { "invited-forgotten", RANGELOCK_CAP_BARGING },
 };
 
 enum { NESTED = 0, UPGRADE = 1, ORDINARY = 2 }; /* ranks */
@@ -67,8 +77,9 @@ static bool precedes(const struct model *m, const struct model_request *a,
 {
 	if (b->stage == HELD || !conflict(m, a, b))
 		return false;
-	if (a->stage == HELD)
-		return true;
+	if (a->stage == HELD) /* unless it has passed b */
+		return !m->barging || a->rank < ORDINARY || b->rank < ORDINARY ||
+		       a->arrival < b->arrival || m->fault == MODEL_PASSED_COUNTS;
 	if (m->fault == MODEL_READERS_OVERTAKE && !writes(b))
 		return false;
 	if (m->fault == MODEL_UPGRADE_BARGED && a->stage == UPGRADING && !writes(b))
@@ -83,6 +94,35 @@ int model_blockers(const struct model *m, int i)
 	for (int k = 0; k < m->n; k++)
 		n += precedes(m, &m->queue[k], &m->queue[i]);
 	return n;
+}
+
+/* Must the i-th wait, which arrives now?  With barging only for those who hold, and for
+ * those who may not be passed. */
+static bool must_wait(const struct model *m, int i)
+{
+	const struct model_request *r = &m->queue[i];
+
+	if (!m->barging || r->rank != ORDINARY || r->vector || m->fault == MODEL_NOBODY_PASSES)
+		return model_blockers(m, i) > 0;
+	for (int k = 0; k < m->n; k++) {
+		const struct model_request *other = &m->queue[k];
+		bool firm = (other->rank != ORDINARY || other->vector) &&
+			    m->fault != MODEL_FIRM_PASSED;
+
+		if (conflict(m, other, r) && (other->stage == HELD || firm))
+			return true;
+	}
+	return false;
+}
+
+/* With barging: does anybody hold what the i-th waits for? */
+static bool is_obstructed(const struct model *m, int i)
+{
+	for (int k = 0; k < m->n; k++)
+		if (m->barging && m->queue[k].stage == HELD &&
+		    conflict(m, &m->queue[k], &m->queue[i]))
+			return true;
+	return false;
 }
 
 int model_find(const struct model *m, int who)
@@ -153,8 +193,24 @@ static bool is_free_to_go(const struct model *m, int i)
 	for (int k = 0; k < m->n; k++)
 		if ((k == i || (m->queue[k].caller == m->queue[i].caller &&
 				m->fault != MODEL_VECTOR_PARTS)) &&
-		    model_blockers(m, k) > 0)
+		    (model_blockers(m, k) > 0 || is_obstructed(m, k)))
 			return false;
+	return true;
+}
+
+/* With barging: is it the turn of one that a thread waits for in a plain lock call?  That is
+ * told to come. */
+static bool invite(struct model *m, struct model_request *r)
+{
+	if (!m->barging || r->stage != WAITING || r->rank != ORDINARY || r->vector ||
+	    (r->async && m->fault != MODEL_SUBMITTED_INVITED) || m->fault == MODEL_INVITED_HOLDS)
+		return false;
+	if (r->invited || r->forgotten)
+		return true;
+	r->invited = true;
+	answer(m, r->who, MODEL_INVITED);
+	if (m->fault == MODEL_INVITATION_REVOKES)
+		revoke_for(m, r);
 	return true;
 }
 
@@ -166,7 +222,12 @@ static bool grant(struct model *m)
 	for (int i = 0; i < m->n; i++) {
 		struct model_request *r = &m->queue[i];
 
-		if (r->stage == HELD || r->stage == RESERVED || !is_free_to_go(m, i))
+		if (r->stage == HELD || r->stage == RESERVED)
+			continue;
+		if (m->fault == MODEL_READY_FORGOTTEN && !model_blockers(m, i) &&
+		    is_obstructed(m, i))
+			r->forgotten = true;
+		if (!is_free_to_go(m, i) || invite(m, r))
 			continue;
 		r->range.mode = writes(r) ? RANGELOCK_WRITE : RANGELOCK_READ;
 		r->stage = HELD;
@@ -207,8 +268,9 @@ static void complete(struct model *m)
 
 static void settle(struct model *m)
 {
-	while (grant(m))
+	do
 		complete(m);
+	while (grant(m));
 }
 
 /* The requests of this call stand in the queue now.  If they are granted it returns
@@ -251,7 +313,7 @@ static void give_up(struct model *m, int caller, int error)
 
 /* Requests for these ranges, who and those that follow, arrive as one. */
 static int arrive(struct model *m, int who, const struct rangelock_range *ranges, int n, int rank,
-		  enum model_patience patience)
+		  bool vector, enum model_patience patience)
 {
 	int before = m->n, error = 0;
 	bool wait = false;
@@ -262,12 +324,14 @@ static int arrive(struct model *m, int who, const struct rangelock_range *ranges
 							   .range = ranges[k],
 							   .stage = WAITING,
 							   .rank = rank,
-							   .arrival = m->arrivals };
+							   .arrival = m->arrivals,
+							   .vector = vector,
+							   .async = patience == ASYNC };
 		m->arrivals += m->fault == MODEL_VECTOR_APART;
 	}
 	m->arrivals++;
 	for (int i = before; i < m->n; i++)
-		wait = wait || model_blockers(m, i) > 0;
+		wait = wait || must_wait(m, i);
 
 	if (m->fault == MODEL_TRY_JUMPS && patience == TRY) {
 		wait = false;
@@ -287,8 +351,11 @@ static int arrive(struct model *m, int who, const struct rangelock_range *ranges
 			revoke(m, ranges[0]);
 		return error;
 	}
-	for (int k = 0; k < n; k++)
+	for (int k = 0; k < n; k++) {
 		m->revoked[who + k].end = 0;
+		if (m->barging && !wait)
+			m->queue[before + k].stage = HELD;
+	}
 	return wait_for_all(m, who);
 }
 
@@ -317,7 +384,7 @@ int model_lock(struct model *m, int who, const struct rangelock_range *range,
 	if (m->destroyed || is_bad(range) || model_find(m, who) >= 0)
 		return EINVAL;
 
-	int result = arrive(m, who, range, 1, ORDINARY, patience);
+	int result = arrive(m, who, range, 1, ORDINARY, false, patience);
 	if (patience == ASYNC && result == 0 && m->fault == MODEL_SUBMIT_LATER) {
 		answer(m, who, 0);
 		return EINPROGRESS;
@@ -350,6 +417,24 @@ void model_deadline(struct model *m, int who)
 		answer(m, who, ETIMEDOUT);
 	else
 		give_up(m, who, ETIMEDOUT);
+}
+
+int model_come(struct model *m, int who, bool in_time)
+{
+	int i = model_find(m, who);
+	struct model_request *r = &m->queue[i];
+
+	m->answered = 0;
+	r->invited = false;
+	if (is_free_to_go(m, i)) {
+		r->stage = HELD;
+		return wait_for_all(m, who);
+	}
+	r->forgotten = m->fault == MODEL_INVITED_FORGOTTEN;
+	if (in_time)
+		return MODEL_WAITS;
+	give_up(m, who, ETIMEDOUT);
+	return wait_for_all(m, who);
 }
 
 /* ---- Change what is held ---- */
@@ -482,7 +567,7 @@ int model_rdlock_nested(struct model *m, int who, uint64_t start, uint64_t end, 
 		return EINVAL;
 	if (o < 0 || (m->queue[o].stage != HELD && m->queue[o].stage != UPGRADING))
 		return EPERM;
-	return arrive(m, who, &range, 1, m->fault == MODEL_NESTED_QUEUES ? ORDINARY : NESTED,
+	return arrive(m, who, &range, 1, m->fault == MODEL_NESTED_QUEUES ? ORDINARY : NESTED, false,
 		      FOREVER);
 }
 
@@ -501,7 +586,7 @@ int model_lockv(struct model *m, int who, const struct rangelock_range *ranges, 
 			     ranges[k].mode == RANGELOCK_WRITE))
 				return EINVAL;
 	}
-	return arrive(m, who, ranges, n, ORDINARY, patience);
+	return arrive(m, who, ranges, n, ORDINARY, true, patience);
 }
 
 int model_unlockv(struct model *m, int who, int n)
@@ -523,7 +608,7 @@ int model_unlockv(struct model *m, int who, int n)
 static int choose(struct model *m, int who, const struct rangelock_range *range,
 		  enum model_patience patience)
 {
-	int result = arrive(m, who, range, 1, ORDINARY, patience);
+	int result = arrive(m, who, range, 1, ORDINARY, false, patience);
 
 	if (result == MODEL_WAITS)
 		m->queue[model_find(m, who)].choosing = true;
@@ -648,7 +733,7 @@ int model_commit(struct model *m, int who, enum model_patience patience)
 	if (m->destroyed)
 		return EINVAL;
 	if (i < 0 && m->revoked[who].end != 0 && m->fault == MODEL_COMMIT_OVERRIDES)
-		return arrive(m, who, &m->revoked[who], 1, ORDINARY, patience);
+		return arrive(m, who, &m->revoked[who], 1, ORDINARY, false, patience);
 	if (i < 0 || m->queue[i].stage != RESERVED)
 		return not_reserved(m, who);
 
@@ -657,11 +742,14 @@ int model_commit(struct model *m, int who, enum model_patience patience)
 	r->rank = ORDINARY;
 	r->caller = who;
 	r->arrival = m->arrivals++;
-	if (patience == UNSOUND && model_blockers(m, i) > 0) {
+	bool wait = must_wait(m, i);
+	if (patience == UNSOUND && wait) {
 		r->stage = RESERVED;
 		r->caller = MODEL_NOBODY;
 		return EINVAL;
 	}
+	if (m->barging && !wait)
+		r->stage = HELD;
 	return wait_for_all(m, who);
 }
 

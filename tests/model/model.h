@@ -7,7 +7,8 @@
  * it, every time anew.  One function per call.  A request is known by a number;
  * that calls wait is a result.
  *
- * One rule says who waits: model_blockers().
+ * One rule says who waits: model_blockers().  With RANGELOCK_BARGING there is another one,
+ * for those who arrive: who must wait.  That nobody may be passed for ever is not here.
  *
  * Not here: anything of the library but its public types.
  */
@@ -48,6 +49,15 @@ enum model_fault {
 	MODEL_GAP_UNALIGNED,	 /* reserve_gap does not look at align */
 	MODEL_CHOOSES_ONCE,	 /* lock_chosen takes what it waited for */
 	MODEL_CHOOSING_REVOKES,	 /* and so does what it then does not take */
+	/* With barging: */
+	MODEL_NOBODY_PASSES,	  /* who arrives waits for those who wait */
+	MODEL_FIRM_PASSED,	  /* upgrades, vectors and nested reads are passed */
+	MODEL_PASSED_COUNTS,	  /* who was passed waits for who passed as for any other */
+	MODEL_INVITED_HOLDS,	  /* an invitation is a grant */
+	MODEL_INVITATION_REVOKES, /* an invited write revokes before it holds */
+	MODEL_SUBMITTED_INVITED,  /* who has submitted is invited */
+	MODEL_READY_FORGOTTEN,	  /* who was in the way of one makes way unnoticed */
+	MODEL_INVITED_FORGOTTEN,  /* who has come in vain is not invited again */
 	MODEL_FAULTS
 };
 extern const struct model_fault_info {
@@ -65,8 +75,9 @@ enum model_patience {
 };
 
 enum {
-	MODEL_WAITS = -1,  /* as a result: the call has not returned */
-	MODEL_NOBODY = -2, /* as a request's number */
+	MODEL_WAITS = -1,   /* as a result: the call has not returned */
+	MODEL_NOBODY = -2,  /* as a request's number */
+	MODEL_INVITED = -3, /* as an answer: it is to come, and take what it wants */
 	MODEL_MOST = 16
 };
 
@@ -87,10 +98,14 @@ struct model_request {
 	bool choosing; /* what it is granted it may yet give up again */
 	int rank;      /* if it waits: smaller goes first, and then who came first */
 	unsigned arrival;
+	bool vector, async; /* how it was asked for */
+	bool invited;	    /* and has not come yet */
+	bool forgotten;	    /* by a fault */
 };
 
 struct model {
 	enum model_fault fault;
+	bool barging; /* set after model_init() */
 	bool destroyed;
 	unsigned arrivals;
 	int n;
@@ -144,6 +159,10 @@ int model_choose_again(struct model *m, int who, int error, const struct rangelo
 
 /* The deadline of who, which waits until one, passes. */
 void model_deadline(struct model *m, int who);
+
+/* With barging: who was invited comes; in_time: its deadline has not passed.  0: it holds;
+ * MODEL_WAITS; or ETIMEDOUT. */
+int model_come(struct model *m, int who, bool in_time);
 
 /* What walk shows: where in the queue who stands (-1: nowhere), and how many
  * requests the i-th of the queue waits for. */

@@ -527,6 +527,91 @@ START_TEST(a_choice_revokes_when_it_is_taken)
 }
 END_TEST
 
+/* ---- With barging ---- */
+
+START_TEST(arrivals_pass_who_waits_and_not_who_holds)
+{
+	m.barging = true;
+	ck_assert_int_eq(wr(0, 0, 10, FOREVER), 0);
+	ck_assert_int_eq(wr(1, 0, 20, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(wr(2, 10, 12, TRY), 0);
+	ck_assert_int_eq(rd(3, 15, 16, UNSOUND), 0);
+	ck_assert_int_eq(rd(4, 9, 10, TRY), EBUSY);
+	ck_assert_int_eq(blockers(1), 1); /* not those that have passed */
+	ck_assert_int_eq(model_unlock(&m, 0), 0);
+	ck_assert_int_eq(m.answered, 0);
+	ck_assert_int_eq(model_unlock(&m, 2), 0);
+	ck_assert_int_eq(m.answered, 0);
+	ck_assert_int_eq(model_unlock(&m, 3), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 1, MODEL_INVITED);
+	ck_assert(!covered(0, 1, RANGELOCK_READ));
+
+	/* It comes, in vain, and is invited again. */
+	ck_assert_int_eq(wr(2, 10, 12, TRY), 0);
+	ck_assert_int_eq(model_come(&m, 1, true), MODEL_WAITS);
+	ck_assert_int_eq(model_unlock(&m, 2), 0);
+	assert_answer(0, 1, MODEL_INVITED);
+	ck_assert_int_eq(rd(2, 0, 1, TRY), 0);
+	ck_assert_int_eq(model_unlock(&m, 2), 0);
+	ck_assert_int_eq(m.answered, 0); /* it has not come yet */
+	ck_assert_int_eq(model_come(&m, 1, false), 0);
+	ck_assert(covered(0, 20, RANGELOCK_WRITE));
+
+	/* Too late. */
+	ck_assert_int_eq(wr(3, 0, 20, UNTIL), MODEL_WAITS);
+	ck_assert_int_eq(model_unlock(&m, 1), 0);
+	assert_answer(0, 3, MODEL_INVITED);
+	ck_assert_int_eq(rd(2, 0, 1, TRY), 0);
+	ck_assert_int_eq(model_come(&m, 3, false), ETIMEDOUT);
+	ck_assert_int_eq(model_find(&m, 3), -1);
+}
+END_TEST
+
+START_TEST(some_are_not_passed_and_some_are_not_invited)
+{
+	const struct rangelock_range two[] = { { 0, 5, RANGELOCK_WRITE },
+					       { 7, 10, RANGELOCK_WRITE } };
+
+	m.barging = true;
+	ck_assert_int_eq(wr(0, 0, 1, FOREVER), 0);
+	ck_assert_int_eq(model_lockv(&m, 1, two, 2, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(wr(3, 9, 10, TRY), EBUSY);
+	ck_assert_int_eq(wr(3, 5, 7, TRY), 0);
+	ck_assert_int_eq(model_unlock(&m, 0), 0);
+	assert_answer(0, 1, 0); /* held at once */
+	ck_assert_int_eq(model_unlockv(&m, 1, 2), 0);
+
+	/* An upgrade. */
+	ck_assert_int_eq(rd(0, 0, 4, FOREVER), 0);
+	ck_assert_int_eq(rd(1, 2, 4, FOREVER), 0);
+	ck_assert_int_eq(model_upgrade(&m, 1, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(rd(2, 3, 4, TRY), EBUSY);
+	ck_assert_int_eq(rd(2, 0, 1, TRY), 0);
+	ck_assert_int_eq(model_unlock(&m, 0), 0);
+	assert_answer(0, 1, 0);
+
+	/* Submitted: behind who holds, and who has passed. */
+	ck_assert_int_eq(wr(4, 0, 10, ASYNC), EINPROGRESS);
+	ck_assert_int_eq(wr(5, 9, 10, TRY), 0);
+	ck_assert_int_eq(model_unlock(&m, 1), 0);
+	ck_assert_int_eq(model_unlock(&m, 2), 0);
+	ck_assert_int_eq(model_unlock(&m, 3), 0);
+	ck_assert_int_eq(m.answered, 0);
+	ck_assert_int_eq(model_unlock(&m, 5), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 4, 0);
+
+	/* A commit that is passed by a write is revoked. */
+	ck_assert_int_eq(rd(0, 20, 21, FOREVER), 0);
+	ck_assert_int_eq(model_reserve(&m, 1, 20, 30), 0);
+	ck_assert_int_eq(model_commit(&m, 1, FOREVER), MODEL_WAITS);
+	ck_assert_int_eq(wr(2, 25, 26, TRY), 0);
+	ck_assert_int_eq(m.answered, 1);
+	assert_answer(0, 1, ECANCELED);
+}
+END_TEST
+
 /* ---- The library and the model ---- */
 
 static size_t random_sequence(struct rng *rng, uint8_t bytes[LONGEST])
@@ -625,6 +710,8 @@ int main(void)
 	tcase_add_test(tc, reserve_gap_finds_the_lowest);
 	tcase_add_test(tc, who_chooses_again_takes_what_it_named_or_arrives_anew);
 	tcase_add_test(tc, a_choice_revokes_when_it_is_taken);
+	tcase_add_test(tc, arrivals_pass_who_waits_and_not_who_holds);
+	tcase_add_test(tc, some_are_not_passed_and_some_are_not_invited);
 	tcase_add_test(tc, random_sequences_do_what_the_model_says);
 	tcase_add_loop_test(tc, a_wrong_model_is_found_and_shrunk, 0, MODEL_FAULTS - 1);
 	tcase_add_test(tc, a_report_can_be_read_and_repeated);

@@ -305,6 +305,15 @@ static void begin_actor(struct actor *a)
 	*a = (struct actor){ .fiber = fiber, .owed = NOTHING, .user = a };
 }
 
+void make_lock(int lock, enum model_fault fault)
+{
+	static const struct rangelock_attr barging = { .flags = RANGELOCK_BARGING };
+
+	rangelock_init(&world.locks[lock], lock == 0 ? NULL : &barging);
+	model_init(&world.models[lock], fault);
+	world.models[lock].barging = lock != 0;
+}
+
 void world_begin(enum model_fault fault)
 {
 	world.stray_wakes = 0;
@@ -314,8 +323,6 @@ void world_begin(enum model_fault fault)
 		world.actors[i].req = &world.reqs[i];
 		world.reqs[i] = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
 	}
-	for (int l = 0; l < LOCKS; l++) {
-		world.locks[l] = (struct rangelock)RANGELOCK_INITIALIZER;
-		model_init(&world.models[l], fault);
-	}
+	for (int l = 0; l < LOCKS; l++)
+		make_lock(l, fault);
 }

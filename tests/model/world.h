@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The library's side of a comparison: two locks, and actors who call them.
+ * The library's side of a comparison: two locks, of which the second is made with
+ * RANGELOCK_BARGING, and actors who call them.
  *
  * Actors are fibers, of which one runs at a time.  Where the library sleeps, the
  * fiber pauses, so a call comes back with a result or with MODEL_WAITS.  Beside
@@ -37,8 +38,10 @@ struct actor {
 	int wakes;  /* how often it was woken in this operation */
 	int chosen; /* how often its call has chosen a range */
 
-	/* What the model says: the call is to return this, and was to be woken. */
+	/* What the model says: the call is to return this, or it is to come; and it was to
+	 * be woken. */
 	int owed;
+	bool invited;
 	int to_be_woken;
 	int must_choose; /* how often lock_chosen was to choose by then */
 
@@ -70,6 +73,9 @@ extern const struct wait_ops world_wait_ops;
 
 /* Everything idle; fibers that stand in a call are forgotten. */
 void world_begin(enum model_fault fault);
+
+/* Make a lock, and its model. */
+void make_lock(int lock, enum model_fault fault);
 
 /* Let a call the library with somebody's request.  Its result, or MODEL_WAITS; what
  * the call found besides is in a->op. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# Every engine under random calls, with few threads and with many.
+# Every engine, strict and barging, under random calls, with few threads and with many.
 # RANGELOCK_STRESS_SECONDS sets how long each of them runs (default 5).
 # Usage: stress.sh SOURCE_ROOT PROGRAM
 # Meson sets MESON_EXE_WRAPPER, to several words, where the program is to be emulated.
