@@ -325,10 +325,11 @@ static void grant(struct lock *lock, struct req *req, struct answers *answers)
 	if (lock->flags & RANGELOCK_BARGING) {
 		if (req->flags & REQ_INVITED) /* B5 */
 			return;
-		if (is_obstructed(lock, req)) {
-			set_ready(req, true);
+		bool obstructed = is_obstructed(lock, req);
+
+		set_ready(req, obstructed);
+		if (obstructed)
 			return;
-		}
 	}
 	if (req->flags & REQ_VECTOR) {
 		req = req->vector.leader;
@@ -349,10 +350,7 @@ static void grant(struct lock *lock, struct req *req, struct answers *answers)
 static void grant_ready(struct lock *lock, uint64_t start, uint64_t end, struct answers *answers)
 {
 	for (struct req *q = first(lock, start, end, READY); q; q = next(q, start, end, READY))
-		if (!is_obstructed(lock, q)) {
-			set_ready(q, false);
-			grant(lock, q, answers);
-		}
+		grant(lock, q, answers);
 }
 
 /* A claim has changed from was, NULL if it is new, to now, NULL if it ends; it has not
@@ -420,7 +418,7 @@ static struct req *first_commit(const struct lock *lock, uint64_t start, uint64_
 {
 	for (struct req *q = first(lock, start, end, WANTS_WRITE); q;
 	     q = next(q, start, end, WANTS_WRITE))
-		if (q->state == REQ_WAITING && q->flags & REQ_COMMITTING)
+		if (q->flags & REQ_COMMITTING)
 			return q;
 	return NULL;
 }
