@@ -34,7 +34,7 @@ static const char usage[] =
     "  --workload W[,W]   what to do; see --list (default: all)\n"
     "  --lock L[,L]       with which locks; see --list (default: all but none); the\n"
     "                     ratios are against the first\n"
-    "  --threads 1,2,..   thread counts (default: 1,2)\n"
+    "  --threads 1,2,..   thread counts (default: 1,2), but where the workload says how many\n"
     "  --seconds S        for one measurement (default: 0.2)\n"
     "  --repeat R         measurements of each cell, 1 to 1000; medians are shown\n"
     "                     (default: 5)\n"
@@ -208,6 +208,11 @@ static json_t *spread_json(struct spread s)
 	return json_pack("{s:f, s:f, s:f}", "min", s.min, "median", s.median, "max", s.max);
 }
 
+static unsigned processors(void)
+{
+	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
 static json_t *machine_json(void)
 {
 	struct utsname uts;
@@ -221,8 +226,8 @@ static json_t *machine_json(void)
 		fclose(info);
 	uname(&uts);
 	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "cpu", cpu, "processors",
-			 (int)sysconf(_SC_NPROCESSORS_ONLN), "arch", uts.machine, "kernel",
-			 uts.release, "compiler", __VERSION__, "rangelock", rangelock_version());
+			 (int)processors(), "arch", uts.machine, "kernel", uts.release, "compiler",
+			 __VERSION__, "rangelock", rangelock_version());
 }
 
 struct cell {
@@ -305,7 +310,18 @@ static bool judge_file(FILE *text, const struct options *opt, const struct cell 
 
 static unsigned cells_of(const struct options *opt, const struct workload *w)
 {
-	return w->n_variants * (w->one_thread ? 1 : opt->n_threads);
+	bool own = w->one_thread || w->variants[0].per_processor;
+
+	return w->n_variants * (own ? 1 : opt->n_threads);
+}
+
+/* In the t-th cell of variant v. */
+static unsigned threads_of(const struct options *opt, const struct workload *w, unsigned v,
+			   unsigned t)
+{
+	unsigned factor = w->variants[v].per_processor;
+
+	return factor ? factor * processors() : w->one_thread ? 1 : opt->threads[t];
 }
 
 static bool run_cell(FILE *text, const struct options *opt, struct cell *cell,
@@ -341,9 +357,7 @@ static bool run_cell(FILE *text, const struct options *opt, struct cell *cell,
 static bool run_workload(FILE *text, const struct options *opt, const struct workload *w,
 			 json_t *results, unsigned *done, unsigned total)
 {
-	static const unsigned one[] = { 1 };
-	const unsigned *threads = w->one_thread ? one : opt->threads;
-	unsigned n_threads = w->one_thread ? 1 : opt->n_threads;
+	unsigned n_threads = cells_of(opt, w) / w->n_variants;
 	struct record_file file = { -1, 0 };
 	bool sound = true;
 
@@ -351,7 +365,9 @@ static bool run_workload(FILE *text, const struct options *opt, const struct wor
 		file = record_file_make(FILE_RECORDS);
 	for (unsigned v = 0; v < w->n_variants; v++)
 		for (unsigned t = 0; t < n_threads; t++) {
-			struct cell cell = { w, &w->variants[v], threads[t], { { 0 } } };
+			struct cell cell = {
+				w, &w->variants[v], threads_of(opt, w, v, t), { { 0 } }
+			};
 			double left =
 			    (total - *done) * (double)opt->ns * 1.1e-9 * opt->repeat * opt->n_locks;
 

@@ -42,46 +42,51 @@ static const struct workload pair_write = {
 	.what = "one range, one thread: the cost of having it",
 	.one_thread = true,
 	.op = own_range,
-	VARIANTS({ "", 0, 0, 0 }),
+	VARIANTS({ "", 0, 0, 0, 0 }),
 };
 static const struct workload pair_read = {
 	.name = "pair-read",
 	.what = "the same for read",
 	.one_thread = true,
 	.op = own_range,
-	VARIANTS({ "", 100, 0, 0 }),
+	VARIANTS({ "", 100, 0, 0, 0 }),
 };
 static const struct workload disjoint_write = {
 	.name = "disjoint-write",
 	.what = "each thread its own range of one lock",
 	.op = own_range,
-	VARIANTS({ "section=0ns", 0, 0, 0 }, { "section=400ns", 0, 400, 0 }),
+	VARIANTS({ "section=0ns", 0, 0, 0, 0 }, { "section=400ns", 0, 400, 0, 0 }),
 };
 static const struct workload full_write = {
 	.name = "full-write",
 	.what = "every thread the full range, for write",
 	.op = full_range,
-	VARIANTS({ "section=0ns", 0, 0, 0 }, { "section=150ns", 0, 150, 150 }),
+	VARIANTS({ "section=0ns", 0, 0, 0, 0 }, { "section=150ns", 0, 150, 150, 0 }),
 };
 static const struct workload full_mix = {
 	.name = "full-mix",
 	.what = "the full range, read and write, 150 ns inside and outside",
 	.op = full_range,
-	VARIANTS({ "reads=0%", 0, 150, 150 }, { "reads=50%", 50, 150, 150 },
-		 { "reads=90%", 90, 150, 150 }, { "reads=99%", 99, 150, 150 },
-		 { "reads=100%", 100, 150, 150 }),
+	VARIANTS({ "reads=0%", 0, 150, 150, 0 }, { "reads=50%", 50, 150, 150, 0 },
+		 { "reads=90%", 90, 150, 150, 0 }, { "reads=99%", 99, 150, 150, 0 },
+		 { "reads=100%", 100, 150, 150, 0 }),
+};
+static const struct workload oversub = {
+	.name = "oversub",
+	.what = "full-write by more threads than there are processors",
+	.op = full_range,
+	VARIANTS({ "2x", 0, 150, 150, 2 }, { "4x", 0, 150, 150, 4 }, { "8x", 0, 150, 150, 8 }),
 };
 static const struct workload file = {
 	.name = "file",
 	.what = "4 KiB records of one real file, half read, half written, verified",
 	.on_file = true,
 	.op = random_record,
-	VARIANTS({ "reads=50%", 50, 0, 0 }),
+	VARIANTS({ "reads=50%", 50, 0, 0, 0 }),
 };
 
-const struct workload *const workloads[] = { &pair_write, &pair_read, &disjoint_write,
-					     &full_write, &full_mix,  &file,
-					     NULL };
+const struct workload *const workloads[] = { &pair_write, &pair_read, &disjoint_write, &full_write,
+					     &full_mix,	  &oversub,   &file,	       NULL };
 
 void workload_fill(const struct workload *w, const struct variant *v, struct job *job)
 {

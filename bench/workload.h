@@ -11,6 +11,7 @@ struct variant {
 	const char *param; /* as in tables and JSON; "" where there is just one */
 	unsigned reads;	   /* percent */
 	unsigned inside_ns, outside_ns;
+	unsigned per_processor; /* so many threads for each, whatever --threads says; or 0 */
 };
 
 struct workload {

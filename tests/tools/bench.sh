@@ -8,8 +8,8 @@ quick="--seconds 0.01 --repeat 2"
 
 lists() {
 	"$bench" --list >"$tap_dir/list"
-	for name in pair-write pair-read disjoint-write full-write full-mix file \
-		tree pthread_mutex pthread_rwlock kara-bueso ofd; do
+	for name in pair-write pair-read disjoint-write full-write full-mix oversub file \
+		tree tree-barging pthread_mutex pthread_rwlock kara-bueso ofd; do
 		grep -qE "^  $name " "$tap_dir/list" || { echo "$name is missing"; return 1; }
 	done
 }
@@ -24,13 +24,13 @@ tells_json() {
 			for r in j["results"]:
 			    locks.add(r["lock"])
 			    workloads.add(r["workload"])
-			    assert r["threads"] in (1, 3) and isinstance(r["param"], str), r
+			    assert (r["threads"] in (1, 3) or r["workload"] == "oversub") and isinstance(r["param"], str), r
 			    for k in "ops_per_s", "ns_per_op":
 			        assert 0 < r[k]["min"] <= r[k]["median"] <= r[k]["max"], r
 			    if r["workload"] == "file":
 			        assert r["torn"] == 0, r
-			assert {"tree", "pthread_mutex", "pthread_rwlock", "kara-bueso", "ofd"} == locks, locks
-			assert len(workloads) == 6, workloads
+			assert {"tree", "tree-barging", "pthread_mutex", "pthread_rwlock", "kara-bueso", "ofd"} == locks, locks
+			assert len(workloads) == 7, workloads
 		END
 }
 
