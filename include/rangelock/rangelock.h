@@ -141,7 +141,7 @@ struct rangelock_range {
 
 /* The most later conflicting grants that can overtake a waiting request
  * where grants are not strictly FIFO (RANGELOCK_BARGING; list; sharded). */
-#define RANGELOCK_MAX_BYPASS 4096
+#define RANGELOCK_MAX_BYPASS 16384
 
 /*
  * Flags of struct rangelock_attr.

@@ -61,8 +61,8 @@
  *       nobody whom it conflicts with stands firm.  Those that it has passed arrived
  *       earlier: it does not precede them, and they do not count it.
  *   B2  Firm are nested reads, upgrades, vectors, and whoever has waited long: every
- *       RL_MAX_BYPASS / 2 arrivals, those that have seen as many.  Each of those that
- *       pass is an arrival, so nobody is passed RL_MAX_BYPASS times.
+ *       RL_MAX_BYPASS / 4 arrivals, those that have seen three times as many.  Each of
+ *       those that pass is an arrival, so nobody is passed RL_MAX_BYPASS times.
  *   B3  So where blockers is 0, one that has passed may still be in the way.  r is
  *       marked ready then, and whoever gives something up looks for those that are.
  *   B4  A plain lock call whose turn has come is invited instead of granted: its
@@ -467,14 +467,14 @@ static void make_firm(struct lock *lock)
 
 	for (struct req *q = first(lock, RANGELOCK_FULL, marks); q;
 	     q = next(q, RANGELOCK_FULL, marks))
-		if (lock->arrivals - q->arrival >= RL_MAX_BYPASS / 2)
+		if (lock->arrivals - q->arrival >= RL_MAX_BYPASS / 4 * 3)
 			rl_itree_remark(&q->node, q->node.mark | FIRM);
 }
 
 uint64_t rl_tree_arrive(struct lock *lock)
 {
 	lock->arrivals++;
-	if (lock->flags & RANGELOCK_BARGING && lock->arrivals % (RL_MAX_BYPASS / 2) == 0)
+	if (lock->flags & RANGELOCK_BARGING && lock->arrivals % (RL_MAX_BYPASS / 4) == 0)
 		make_firm(lock);
 	return lock->arrivals;
 }

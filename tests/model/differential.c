@@ -16,7 +16,9 @@
 
 /* An operation is two arrivals at most: so nobody is passed so often that he would stand
  * firm, which the model knows nothing of. */
-enum { MOST_BYTES = RANGELOCK_MAX_BYPASS / 2 / 2 * OPERATION_BYTES - OPERATION_BYTES };
+enum { MOST_BYTES = 1023 * OPERATION_BYTES };
+_Static_assert(2 * MOST_BYTES / OPERATION_BYTES < RANGELOCK_MAX_BYPASS / 4 * 3,
+	       "too few to stand firm");
 
 static FILE *log_file;
 static char difference[200]; /* the first one, or empty */

@@ -501,9 +501,9 @@ START_TEST(the_bypass_is_bounded)
 {
 	static const uint64_t phases[] = { 0,
 					   1,
-					   RANGELOCK_MAX_BYPASS / 2 - 2,
-					   RANGELOCK_MAX_BYPASS / 2 - 1,
-					   RANGELOCK_MAX_BYPASS / 2,
+					   RANGELOCK_MAX_BYPASS / 4 - 2,
+					   RANGELOCK_MAX_BYPASS / 4 - 1,
+					   RANGELOCK_MAX_BYPASS / 4,
 					   RANGELOCK_MAX_BYPASS - 1,
 					   UINT32_MAX };
 
@@ -513,7 +513,7 @@ START_TEST(the_bypass_is_bounded)
 		queue(first, WRITE, 0, 100);
 		unsigned n = passed_before_refusal(i % 2 ? WRITE : READ);
 		ck_assert_uint_le(n, RANGELOCK_MAX_BYPASS);
-		ck_assert_uint_ge(n, RANGELOCK_MAX_BYPASS / 2 - 1);
+		ck_assert_uint_ge(n, RANGELOCK_MAX_BYPASS / 4 * 3 - 1);
 
 		/* And it is served next. */
 		drop(&holder);
