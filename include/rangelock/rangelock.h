@@ -176,9 +176,10 @@ struct rangelock_range {
  * not wait, and never find a deadlock.
  *
  * No report is a false alarm.  A deadlock goes unseen only where a lock in it is not
- * checked, a request in it is nobody's, or a commit in it waits behind a write that waits
- * (the grant of which would revoke it).  A checked lock has no fast path, and all checked
- * locks share a short mutex.  Other locks pay nothing.
+ * checked, a request in it is nobody's, or a commit in it waits, or has waited, behind a
+ * write that waits (a pending upgrade too; its grant would revoke the commit) for others
+ * than the commit's own thread.  A checked lock has no fast path, and all checked locks
+ * share a short mutex.  Other locks pay nothing.
  */
 #define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so */
 #define RANGELOCK_STATS   0x2u /* count, for rangelock_stats(): init allocates 128 bytes,

@@ -119,12 +119,22 @@ static uint32_t members(const struct req *call)
 	return call->state == REQ_WAITING && call->flags & REQ_VECTOR ? call->vector.n : 1;
 }
 
+static bool waits_for_thread(const struct req *req, uint32_t thread)
+{
+	for (const struct req *q = NULL; (q = rl_tree_blocker(req, q));)
+		if (q->owner == thread)
+			return true;
+	return false;
+}
+
+/* By a write before it; but not by one that waits for what the commit's own thread has. */
 static bool may_be_revoked(const struct req *call)
 {
 	if (call->state != REQ_WAITING || !(call->flags & REQ_COMMITTING))
 		return false;
 	for (const struct req *q = NULL; (q = rl_tree_blocker(call, q));)
-		if (q->state != REQ_HELD && q->mode == RANGELOCK_WRITE)
+		if (q->state != REQ_HELD && q->mode == RANGELOCK_WRITE &&
+		    !(waits(q) && waits_for_thread(q, call->owner)))
 			return true;
 	return false;
 }

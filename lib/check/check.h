@@ -25,7 +25,8 @@
  *
  * No false alarm.  Of the calls on a cycle none goes on before another does; only a time-out
  * or a cancel ends that.  A commit that waits behind a write that waits is not gone on
- * from: were that write granted first, it would revoke the commit.
+ * from: were that write granted first, it would revoke the commit.  Unless the write waits for
+ * what the commit's own thread has: then neither is first.
  *
  * A search looks at each waiting call once, and at what is in its way; its only memory is
  * in the requests (search, next_answer).

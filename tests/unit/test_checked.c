@@ -874,6 +874,26 @@ START_TEST(a_commit_that_may_be_revoked_is_no_cycle)
 }
 END_TEST
 
+/* But not by a writer who waits for what the committing thread holds. */
+START_TEST(a_commit_behind_who_waits_for_its_thread_is_a_deadlock)
+{
+	ck_assert_int_eq(lock_on(0, 0, 0, 0, 10, READ), 0);
+	with(0, 1, 0, 10, 20, WRITE);
+	ck_assert_int_eq(act(0, do_reserve), 0);
+	ck_assert_int_eq(lock_on(1, 0, 0, 5, 15, WRITE), EINPROGRESS);
+	players[0].req = &players[0].reqs[1];
+	ck_assert_int_eq(act_in_vain(0, do_commit), EDEADLK);
+	must_hear("rangelock: deadlock: thread 1 wants to write [10, 20) of lock \"A\" (%p), "
+		  "behind thread 2 (write [5, 15))\n"
+		  "  thread 2 waits to write [5, 15) of lock \"A\" (%p), held by thread 1 "
+		  "(read [0, 10))\n",
+		  (void *)&locks[0], (void *)&locks[0]);
+	ck_assert(rangelock_is_reserved(&locks[0], &players[0].reqs[1]));
+	ck_assert_int_eq(unlock_on(0, 0, 0), 0);
+	ck_assert_int_eq(result_of(&players[1]), 0);
+}
+END_TEST
+
 /* A member of a vector that would not have to wait is held up by the others. */
 START_TEST(a_vector_waits_as_a_whole)
 {
@@ -1424,6 +1444,7 @@ int main(void)
 	tcase_add_test(tc, a_cycle_through_an_upgrade_is_found);
 	tcase_add_test(tc, a_cycle_through_a_commit_is_found);
 	tcase_add_test(tc, a_commit_that_may_be_revoked_is_no_cycle);
+	tcase_add_test(tc, a_commit_behind_who_waits_for_its_thread_is_a_deadlock);
 	tcase_add_test(tc, a_vector_waits_as_a_whole);
 	tcase_add_test(tc, a_submitted_request_leads_on);
 	tcase_add_test(tc, who_was_canceled_waits_no_more);
