@@ -618,6 +618,7 @@ RANGELOCK_API bool rangelock_is_locked(struct rangelock *, uint64_t start, uint6
  *   cancels        calls, and submitted requests, that rangelock_cancel() ended
  *   wakeups        waiting calls that were told that they go on: those that were granted
  *                  or cancelled, and commits that were revoked.  Callbacks are not.
+ *                  With RANGELOCK_BARGING also those that were invited to come, each time.
  */
 struct rangelock_stats {
 	uint64_t reads, writes;
