@@ -51,7 +51,9 @@
  * try that fails and a look count - may have been caught in mid-change, and is
  * idle in the child: whoever held is forgotten, the forking thread too (its unlock
  * answers EPERM), and requests that were in use there are to be initialised anew.  So
- * a lock that no thread held works in the child, whatever others were doing.  A thread
+ * a lock that no thread held works in the child, whatever others were doing.  What other
+ * threads held or waited for on their stacks is in place only until the child starts threads,
+ * which may get those stacks: by then it is to have done with such locks.  A thread
  * that forks between rangelock_enter() and rangelock_leave() leaves in both processes,
  * in the child before it starts threads.
  *
