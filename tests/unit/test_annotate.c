@@ -258,6 +258,7 @@ START_TEST(a_lock_call_that_fails_acquires_nothing)
 	ck_assert_int_eq(rangelock_destroy(&lock), EBUSY);
 	ck_assert_int_eq(seen.n_acquired, 0);
 	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
 }
 END_TEST
 

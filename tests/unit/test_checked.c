@@ -157,12 +157,12 @@ static void play(void *arg)
 
 static void run_all_awake(void)
 {
-	for (struct player *p = players; p < players + PLAYERS; p++)
-		if (p->plays && !p->sleeps_on) {
+	for (int i = 0; i < PLAYERS; i++)
+		if (players[i].plays && !players[i].sleeps_on) {
 			fiber_release(players);
-			fiber_resume(&p->fiber);
+			fiber_resume(&players[i].fiber);
 			fiber_acquire(players);
-			p = players - 1; /* others may be awake now */
+			i = -1; /* others may be awake now */
 		}
 }
 
@@ -1123,6 +1123,7 @@ static void submit_behind_player_0(void)
 	static struct rangelock_req submitted[2];
 	struct rangelock_range first = { 0, 1, WRITE }, second = { 1, 2, WRITE };
 
+	submitted[0] = submitted[1] = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
 	ck_assert_int_eq(lock_on(0, 0, 0, 0, 1, WRITE), 0);
 	ck_assert_int_eq(lock_on(0, 1, 0, 1, 2, WRITE), 0);
 	ck_assert_int_eq(lock_on(0, 2, 1, 0, 10, WRITE), 0);
