@@ -20,16 +20,13 @@ static _Atomic uint32_t mutex;
 
 void rl_check_lock(void)
 {
-	uint32_t taken = TAKEN, seen = FREE;
+	uint32_t seen = FREE;
 
-	/* acquire: pairs with the release in rl_check_unlock(). */
-	while (!rl_cas(&mutex, &seen, taken, acquire, relaxed)) {
-		if (seen == CONTENDED || rl_cas(&mutex, &seen, CONTENDED, relaxed, relaxed)) {
-			rl_wait->sleep(&mutex, CONTENDED, NULL);
-			taken = CONTENDED; /* as F4 in front/word.h */
-		}
-		seen = FREE;
-	}
+	/* acquire, here and below: pairs with the release in rl_check_unlock(). */
+	if (rl_cas(&mutex, &seen, TAKEN, acquire, relaxed))
+		return;
+	while (rl_exchange(&mutex, CONTENDED, acquire) != FREE) /* as F4 in front/word.h */
+		rl_wait->sleep(&mutex, CONTENDED, NULL);
 }
 
 void rl_check_unlock(void)
@@ -209,11 +206,10 @@ static bool find_cycle(struct req *start, uint32_t thread, struct edge *ret_last
 /* The edge by which the search came to a call: all that it has visited is still linked. */
 static struct edge edge_to(const struct req *start, const struct req *call)
 {
-	for (const struct req *from = start; from; from = from->next_answer)
+	for (const struct req *from = start;; from = from->next_answer)
 		for (struct edge e = { 0 }; next_edge(from, &e);)
 			if (own_call(e.to) == call || owners_call(e.to) == call)
 				return e;
-	return (struct edge){ 0 }; /* not reached */
 }
 
 /* ---- Words ---- */

@@ -40,10 +40,10 @@ __attribute__((constructor(101))) static void watch_forks(void)
 	pthread_atfork(NULL, NULL, count_fork); /* without memory children may hang */
 }
 
-/* Was whoever is inside left behind by fork()? */
+/* Of a word that is locked: was whoever is inside left behind by fork()? */
 static bool is_orphaned(uintptr_t word, uintptr_t mine)
 {
-	return is_locked(word) && (word & ~(uintptr_t)WORD_CONTENDED) != mine; /* F5 */
+	return (word & ~(uintptr_t)WORD_CONTENDED) != mine; /* F5 */
 }
 
 int rl_enter(struct lock *lock)

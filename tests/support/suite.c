@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 static uint64_t from_environment(const char *name, uint64_t otherwise)
 {
@@ -31,15 +32,23 @@ uint64_t scaled(uint64_t n)
 }
 
 #ifdef MEASURE_COVERAGE
-/* What aborts on purpose is to count, too. */
 void __gcov_dump(void);
 
+/* What aborts on purpose is to count, too. */
 static void on_abort(int signal)
 {
 	(void)signal;
 	__gcov_dump();
 }
 #endif
+
+void end_child(int status)
+{
+#ifdef MEASURE_COVERAGE
+	__gcov_dump();
+#endif
+	_exit(status);
+}
 
 int run_suite(Suite *suite)
 {

@@ -9,6 +9,9 @@
 /* Run the suite, print TAP; the exit status of main. */
 int run_suite(Suite *suite);
 
+/* _exit() of a child of fork(): what it has run counts where coverage is measured. */
+_Noreturn void end_child(int status);
+
 /* RANGELOCK_SEED from the environment, or a fresh one.  run_suite() prints it. */
 uint64_t test_seed(void);
 

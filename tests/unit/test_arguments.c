@@ -264,6 +264,8 @@ START_TEST(init_keeps_what_the_capabilities_say)
 		bool offered = rangelock_engine_caps(cases[i].attr.engine) & cases[i].cap;
 
 		ck_assert_int_eq(rangelock_init(&lock, &cases[i].attr), offered ? 0 : ENOTSUP);
+		if (offered)
+			ck_assert_int_eq(rangelock_destroy(&lock), 0);
 	}
 	ck_assert_uint_eq(rangelock_engine_caps((enum rangelock_engine)3), 0);
 	ck_assert_uint_eq(rangelock_engine_caps((enum rangelock_engine) - 1), 0);

@@ -22,6 +22,7 @@ enum { PLAYERS = 12, REQS = 6, LOCKS = 3 };
 
 struct player {
 	struct fiber fiber;
+	uint32_t number; /* its thread's */
 	int (*call)(struct player *);
 	struct rangelock *lock;
 	struct rangelock_req *req;
@@ -97,18 +98,23 @@ static uint32_t number(void)
 {
 	const struct fiber *self = fiber_self();
 
-	return self ? (uint32_t)((const struct player *)(const void *)self - players) + 1 : 99;
+	return self ? ((const struct player *)(const void *)self)->number : 99;
 }
 
 static const struct wait_ops ops = {
 	.sleep = sleep_as_fiber, .wake = wake_fiber, .processors = one_processor, .thread = number
 };
 
-static void make_lock(struct rangelock *lock, const char *name)
+static void make_lock_with(struct rangelock *lock, const char *name, unsigned flags)
 {
-	struct rangelock_attr attr = { .flags = RANGELOCK_CHECKED, .name = name };
+	struct rangelock_attr attr = { .flags = RANGELOCK_CHECKED | flags, .name = name };
 
 	ck_assert_int_eq(rangelock_init(lock, &attr), 0);
+}
+
+static void make_lock(struct rangelock *lock, const char *name)
+{
+	make_lock_with(lock, name, 0);
 }
 
 static void setup(void)
@@ -118,7 +124,7 @@ static void setup(void)
 	for (int i = 0; i < LOCKS; i++)
 		make_lock(&locks[i], names[i]);
 	for (int i = 0; i < PLAYERS; i++) {
-		players[i] = (struct player){ .result = 0 };
+		players[i] = (struct player){ .number = (uint32_t)i + 1 };
 		fiber_create(&players[i].fiber);
 	}
 	rl_wait = &ops;
@@ -151,12 +157,12 @@ static void play(void *arg)
 
 static void run_all_awake(void)
 {
-	for (struct player *p = players; p < players + PLAYERS; p++)
-		if (p->plays && !p->sleeps_on) {
+	for (int i = 0; i < PLAYERS; i++)
+		if (players[i].plays && !players[i].sleeps_on) {
 			fiber_release(players);
-			fiber_resume(&p->fiber);
+			fiber_resume(&players[i].fiber);
 			fiber_acquire(players);
-			p = players - 1; /* others may be awake now */
+			i = -1; /* others may be awake now */
 		}
 }
 
@@ -389,6 +395,10 @@ START_TEST(a_submitted_request_has_no_owner)
 {
 	with(0, 0, 0, 0, 10, READ);
 	ck_assert_int_eq(act(0, do_submit), 0);
+	ck_assert_int_eq(act(0, do_try), EINVAL);
+	must_hear("rangelock: lock by thread 1 refused, lock \"A\" (%p): request %p holds read "
+		  "[0, 10)\n",
+		  (void *)&locks[0], (void *)&players[0].reqs[0]);
 	ck_assert_int_eq(rangelock_upgrade(&locks[0], &players[0].reqs[0]), 0);
 	ck_assert_int_eq(rangelock_split(&locks[0], &players[0].reqs[0], 5, &players[0].reqs[1]),
 			 0);
@@ -987,6 +997,57 @@ START_TEST(a_cycle_through_many_who_wait_is_found)
 }
 END_TEST
 
+/* An upgrade of what is nobody's is a thread's call, and in the way of others. */
+START_TEST(a_cycle_that_comes_back_to_what_is_nobodys_is_found)
+{
+	with(0, 0, 0, 0, 10, READ);
+	ck_assert_int_eq(act(0, do_submit), 0);
+	ck_assert_int_eq(lock_on(1, 0, 0, 5, 15, READ), 0);
+	ck_assert_int_eq(lock_on(1, 1, 0, 0, 3, WRITE), EINPROGRESS);
+	ck_assert_int_eq(act_in_vain(0, do_upgrade), EDEADLK);
+	must_hear(
+	    "rangelock: deadlock: thread 1 wants to upgrade [0, 10) of lock \"A\" (%p), held "
+	    "by thread 2 (read [5, 15))\n"
+	    "  thread 2 waits to write [0, 3) of lock \"A\" (%p), held by a submitted request "
+	    "(read [0, 10))\n",
+	    (void *)&locks[0], (void *)&locks[0]);
+	ck_assert_int_eq(rangelock_unlock(&locks[0], &players[0].reqs[0]), 0);
+	ck_assert_int_eq(result_of(&players[1]), 0);
+}
+END_TEST
+
+/* Player 3 wants what this one holds. */
+static int want_part_of(unsigned who)
+{
+	return lock_on(3, 1, 1, who, who + 1, READ);
+}
+
+START_TEST(threads_whose_numbers_are_alike_are_told_apart)
+{
+	ck_assert_int_eq(lock_on(3, 0, 0, 0, 10, WRITE), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		players[i].number = 1 + 4096 * i;
+		ck_assert_int_eq(lock_on(i, 0, 1, i, i + 1, WRITE), 0);
+		ck_assert_int_eq(lock_on(i, 1, 0, i, i + 1, WRITE), EINPROGRESS);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(want_part_of(i), EDEADLK);
+	ck_assert_ptr_nonnull(strstr(listen(), "\n  thread 1 waits to write [0, 1)"));
+	ck_assert_ptr_nonnull(strstr(heard, "\n  thread 4097 waits to write [1, 2)"));
+	ck_assert_ptr_nonnull(strstr(heard, "\n  thread 8193 waits to write [2, 3)"));
+	/* One goes, and the others still wait. */
+	ck_assert_int_eq(rangelock_cancel(&locks[0], &players[1].reqs[1]), 0);
+	ck_assert_int_eq(result_of(&players[1]), ECANCELED);
+	ck_assert_int_eq(want_part_of(0), EDEADLK);
+	ck_assert_int_eq(want_part_of(2), EDEADLK);
+	listen();
+	ck_assert_int_eq(want_part_of(1), EINPROGRESS);
+	must_be_silent();
+	ck_assert_int_eq(unlock_on(1, 0, 1), 0);
+	ck_assert_int_eq(result_of(&players[3]), 0);
+}
+END_TEST
+
 /* Many ways lead to one who runs. */
 START_TEST(many_ways_that_do_not_come_back_are_no_deadlock)
 {
@@ -1008,6 +1069,50 @@ START_TEST(many_ways_that_do_not_come_back_are_no_deadlock)
 }
 END_TEST
 
+static int unlock_and_lock_again(struct player *p)
+{
+	int error = rangelock_unlock(&locks[2], &p->reqs[0]) |
+		    rangelock_trywrlock(&locks[2], &p->reqs[0], 0, 10);
+
+	return error ? error : do_lock(p);
+}
+
+/* Who is invited does not wait: it comes, and if it has to wait again it looks anew. */
+START_TEST(one_who_was_passed_finds_the_deadlock_when_it_comes)
+{
+	make_lock_with(&locks[2], "C", RANGELOCK_BARGING);
+	ck_assert_int_eq(lock_on(0, 0, 2, 0, 10, WRITE), 0);
+	ck_assert_int_eq(lock_on(1, 0, 1, 0, 10, WRITE), 0);
+	ck_assert_int_eq(lock_on(1, 1, 2, 5, 6, WRITE), EINPROGRESS);
+	with(0, 1, 1, 3, 4, WRITE);
+	ck_assert_int_eq(act(0, unlock_and_lock_again), EINPROGRESS);
+	ck_assert_int_eq(result_of(&players[1]), EDEADLK);
+	must_hear(
+	    "rangelock: deadlock: thread 2 wants to write [5, 6) of lock \"C\" (%p), held by "
+	    "thread 1 (write [0, 10))\n"
+	    "  thread 1 waits to write [3, 4) of lock \"B\" (%p), held by thread 2 (write [0, "
+	    "10))\n",
+	    (void *)&locks[2], (void *)&locks[1]);
+	ck_assert_int_eq(unlock_on(1, 0, 1), 0);
+	ck_assert_int_eq(result_of(&players[0]), 0);
+}
+END_TEST
+
+/* ---- The checker's mutex ---- */
+
+/* The test itself is inside for a while. */
+START_TEST(all_who_sleep_on_the_checkers_mutex_get_in)
+{
+	rl_check_lock();
+	for (unsigned i = 0; i < LOCKS; i++)
+		ck_assert_int_eq(lock_on(i, 0, i, 0, 10, WRITE), EINPROGRESS);
+	rl_check_unlock();
+	for (unsigned i = 0; i < LOCKS; i++)
+		ck_assert_int_eq(result_of(&players[i]), 0);
+	must_be_silent();
+}
+END_TEST
+
 /* ---- Callbacks ---- */
 
 static int error_in_callback;
@@ -1023,7 +1128,7 @@ static void wait_in_callback(struct rangelock_req *req, int error, void *arg)
 	(void)req, (void)error, (void)arg;
 	rangelock_unlock(&locks[0], &players[0].reqs[1]); /* the other callback is owed now */
 	error_in_callback = -1;
-	players[0].result = rangelock_wrlock(&locks[1], &players[0].reqs[3], 10, 20);
+	players[0].result = do_lock(&players[0]);
 }
 
 static int unlock_first(struct player *p)
@@ -1031,14 +1136,14 @@ static int unlock_first(struct player *p)
 	return rangelock_unlock(&locks[0], &p->reqs[0]) | p->result;
 }
 
-/* Before a thread waits it runs the callbacks that it owes, which may give up what is in
- * the way. */
-START_TEST(what_a_callback_gives_up_is_no_deadlock)
+/* Player 0 will owe two callbacks once it unlocks its first request: the one locks what
+ * with() has said, the other gives up [0, 10) of lock B. */
+static void submit_behind_player_0(void)
 {
-	struct rangelock_req submitted[2] = { RANGELOCK_REQ_INITIALIZER,
-					      RANGELOCK_REQ_INITIALIZER };
+	static struct rangelock_req submitted[2];
 	struct rangelock_range first = { 0, 1, WRITE }, second = { 1, 2, WRITE };
 
+	submitted[0] = submitted[1] = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
 	ck_assert_int_eq(lock_on(0, 0, 0, 0, 1, WRITE), 0);
 	ck_assert_int_eq(lock_on(0, 1, 0, 1, 2, WRITE), 0);
 	ck_assert_int_eq(lock_on(0, 2, 1, 0, 10, WRITE), 0);
@@ -1047,14 +1152,33 @@ START_TEST(what_a_callback_gives_up_is_no_deadlock)
 	ck_assert_int_eq(
 	    rangelock_submit(&locks[0], &submitted[1], &second, unlock_what_is_waited_for, NULL),
 	    EINPROGRESS);
+}
+
+/* Before a thread waits it runs the callbacks that it owes, which may give up what is in
+ * the way. */
+START_TEST(what_a_callback_gives_up_is_no_deadlock)
+{
+	submit_behind_player_0();
 	ck_assert_int_eq(lock_on(1, 0, 1, 10, 20, WRITE), 0);
 	ck_assert_int_eq(lock_on(1, 1, 1, 5, 6, WRITE), EINPROGRESS);
+	with(0, 3, 1, 10, 20, WRITE);
 	ck_assert_int_eq(act(0, unlock_first), EINPROGRESS);
 	ck_assert_int_eq(error_in_callback, 0);
 	ck_assert_int_eq(result_of(&players[1]), 0);
 	must_be_silent();
 	ck_assert_int_eq(unlock_on(1, 0, 1), 0);
 	ck_assert_int_eq(result_of(&players[0]), 0);
+}
+END_TEST
+
+START_TEST(who_is_granted_by_its_own_callback_does_not_wait)
+{
+	submit_behind_player_0();
+	with(0, 3, 1, 5, 6, WRITE);
+	ck_assert_int_eq(act(0, unlock_first), 0);
+	ck_assert_int_eq(error_in_callback, 0);
+	ck_assert(is_held(&locks[1], &players[0].reqs[3]));
+	must_be_silent();
 }
 END_TEST
 
@@ -1078,8 +1202,8 @@ START_TEST(the_child_of_a_fork_has_a_sound_checker)
 		if (rangelock_wrlock(&locks[1], &req, 0, 10) ||
 		    rangelock_wrlock(&locks[1], &players[0].reqs[1], 5, 6) != EDEADLK ||
 		    rangelock_unlock(&locks[1], &req))
-			_exit(1);
-		_exit(0);
+			end_child(1);
+		end_child(0);
 	}
 	rl_check_unlock();
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -1450,8 +1574,13 @@ int main(void)
 	tcase_add_test(tc, who_was_canceled_waits_no_more);
 	tcase_add_test(tc, a_cycle_through_many_who_wait_is_found);
 	tcase_add_test(tc, a_cycle_that_comes_back_to_the_request_is_found);
+	tcase_add_test(tc, a_cycle_that_comes_back_to_what_is_nobodys_is_found);
+	tcase_add_test(tc, threads_whose_numbers_are_alike_are_told_apart);
 	tcase_add_test(tc, many_ways_that_do_not_come_back_are_no_deadlock);
+	tcase_add_test(tc, one_who_was_passed_finds_the_deadlock_when_it_comes);
+	tcase_add_test(tc, all_who_sleep_on_the_checkers_mutex_get_in);
 	tcase_add_test(tc, what_a_callback_gives_up_is_no_deadlock);
+	tcase_add_test(tc, who_is_granted_by_its_own_callback_does_not_wait);
 	tcase_add_test(tc, the_child_of_a_fork_has_a_sound_checker);
 	tcase_add_test(tc, a_simulation_finds_the_same_deadlocks);
 	suite_add_tcase(suite, tc);

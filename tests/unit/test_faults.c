@@ -721,7 +721,7 @@ START_TEST(the_child_of_a_fork_finds_its_locks_in_order)
 		pid_t child = fork();
 
 		if (child == 0)
-			_exit(live_in_child(&idle, processors));
+			end_child(live_in_child(&idle, processors));
 		ck_assert_int_gt(child, 0);
 		ck_assert_int_eq(waitpid(child, &status, 0), child);
 		ck_assert_int_eq(status, 0);

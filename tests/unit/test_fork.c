@@ -47,7 +47,7 @@ static void in_child(int (*live)(void))
 
 	if (child == 0) {
 		alarm(20);
-		_exit(live());
+		end_child(live());
 	}
 	ck_assert_int_gt(child, 0);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -122,11 +122,22 @@ static int find_it_idle(void)
 	return is_good();
 }
 
+static struct rangelock_req submitted;
+
+static void granted(struct rangelock_req *req, int error, void *arg)
+{
+	*(int *)arg = error ? error : rangelock_unlock(&lock, req);
+}
+
 static int find_it_forgotten(void)
 {
+	struct rangelock_req inner = RANGELOCK_REQ_INITIALIZER;
+
 	if (rangelock_unlock(&lock, &holder) != EPERM || rangelock_unlock(&lock, &other) != EPERM ||
 	    rangelock_downgrade(&lock, &holder) != EPERM ||
-	    rangelock_cancel(&lock, &holder) != EBUSY)
+	    rangelock_rdlock_nested(&lock, &inner, 20, 21, &other) != EPERM ||
+	    rangelock_cancel(&lock, &holder) != EBUSY ||
+	    rangelock_cancel(&lock, &submitted) != EBUSY)
 		return 1;
 	if (rangelock_is_reserved(&lock, &mark) || rangelock_unreserve(&lock, &mark) != EPERM ||
 	    rangelock_commit(&lock, &mark, NULL) != EPERM)
@@ -152,11 +163,17 @@ END_TEST
 
 START_TEST(what_the_forker_held_is_forgotten_where_one_was_inside)
 {
+	struct rangelock_range range = { 5, 6, RANGELOCK_WRITE };
+	int error = -1;
+
+	submitted = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
 	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
 	ck_assert_int_eq(rangelock_rdlock(&lock, &other, 20, 30), 0);
 	ck_assert_int_eq(rangelock_reserve(&lock, &mark, 40, 50), 0);
+	ck_assert_int_eq(rangelock_submit(&lock, &submitted, &range, granted, &error), EINPROGRESS);
 	fork_in_mid_walk(find_it_forgotten);
 	ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
+	ck_assert_int_eq(error, 0);
 	ck_assert_int_eq(rangelock_unlock(&lock, &other), 0);
 	ck_assert_int_eq(rangelock_unreserve(&lock, &mark), 0);
 	ck_assert_int_eq(rangelock_destroy(&lock), 0);
@@ -280,7 +297,7 @@ static int fork_again(void)
 	pid_t child = fork();
 
 	if (child == 0)
-		_exit(is_good());
+		end_child(is_good());
 	return waitpid(child, &status, 0) == child && status == 0 ? is_good() : 1;
 }
 
