@@ -9,7 +9,7 @@
 #include "model/differential.h"
 #include "support/suite.h"
 
-enum { LONGEST = 400 * OPERATION_BYTES, A_HANDFUL = 8 /* operations */ };
+enum { LONGEST = 400 * OPERATION_BYTES, A_HANDFUL = 12 /* operations */ };
 
 /* ---- The model by itself ---- */
 
