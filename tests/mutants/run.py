@@ -25,7 +25,9 @@ WORDS = " ".join(sys.argv[4 if ONLY else 2:])
 
 LIBRARY = ["check/check.c", "front/answer.c", "front/change.c", "front/enter.c", "front/life.c",
            "front/lock.c", "front/reserve.c", "front/submit.c", "front/vector.c", "front/word.c",
-           "base/annotate.c", "base/itree.c", "tree/tree.c", "wait/wait.c"]
+           "base/annotate.c", "base/itree.c", "list/list.c", "list/pool.c", "tree/tree.c",
+           "wait/wait.c"]
+NATIVE = ["base/rcu.c"]  # which the explorer has its own of
 PROGRAMS = {
     "itree": ["tests/unit/test_itree.c"],
     "annotate": ["tests/unit/test_annotate.c"],
@@ -60,7 +62,7 @@ EXPLORE_UNSEEN = [f"tests/explore/{f}.c" for f in ("machine", "memory", "search"
                  + ["tools/common/args.c"]
 EXPLORE_SEAM = ["tests/explore/seam.c", "tests/support/fiber.c"]
 DEFINES = ['-DRANGELOCK_VERSION_STRING="0"', '-DRANGELOCK_TEST_VERSION="0"', "-D_GNU_SOURCE"]
-LIBS = ["-lcheck_pic", "-lsubunit", "-ljansson", "-lm", "-lrt", "-pthread"]
+LIBS = ["-lcheck_pic", "-lsubunit", "-ljansson", "-lurcu-bp", "-lm", "-lrt", "-pthread"]
 TIMEOUT = 60
 NOT_UNDER_TSAN = ["model"]  # slow there, and blind to orders: it is one thread
 
@@ -95,7 +97,7 @@ def build_tests(work, extra):
 
 def seam_flags(extra):
     return ['-DRL_ATOMIC_HEADER="explore/seam.h"',
-            "-DRL_MAX_BYPASS=4", "-O2",
+            "-DRL_MAX_BYPASS=4", "-DRL_POOL_BATCH=1", "-DRL_LEFT_MAX=2", "-O2",
             "-DEXPLORE_TSAN" if extra else "-DEXPLORE_OWN_RUNTIME"]
 
 
@@ -105,6 +107,8 @@ def seen_flags(extra):
 
 def build_library(root, out, explored, extra, files=LIBRARY):
     include = [ROOT / "include", root / "lib", ROOT / "tests", ROOT / "tools"]
+    if files is LIBRARY and not explored:
+        files = LIBRARY + NATIVE
     return compile_all([root / "lib" / f for f in files], out, include,
                        seen_flags(extra) if explored else extra)
 
