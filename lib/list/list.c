@@ -445,6 +445,9 @@ static struct list_node *look_around(struct lock *lock, struct list_node *x, str
 		at = rl_load(&n->next, seq_cst); /* L4 */
 		if (n == x || at & NEXT_MARK || n->end <= x->start || !is_in_the_way(x, n, look))
 			continue;
+		/* Who has no ticket does not choose. */
+		if (!(look->mine & STATE_TICKET) && (look->theirs & STATE_PHASE) != STATE_TRYING)
+			return n;
 		bool better = !best || (look->theirs & STATE_TICKET &&
 					(!(best_state & STATE_TICKET) || best->ticket < n->ticket));
 		if (better && (look->theirs & STATE_PHASE) != STATE_HELD) {

@@ -17,7 +17,7 @@
 #include "base/rcu.h"
 
 #ifndef RL_POOL_BATCH
-#define RL_POOL_BATCH 64 /* nodes that share a grace period, and an allocation */
+#define RL_POOL_BATCH 256 /* nodes that share a grace period, and an allocation */
 #endif
 
 #ifndef rl_note_nodes
@@ -153,7 +153,7 @@ void rl_pool_retire(struct list_node *node)
 		mine->retired_first = node;
 	node->link = mine->retired; /* P1 */
 	mine->retired = node;
-	if (++mine->n_retired == 4 * RL_POOL_BATCH)
+	if (++mine->n_retired == 2 * RL_POOL_BATCH)
 		release_retired(mine);
 }
 
