@@ -101,7 +101,9 @@ struct __attribute__((may_alias)) lock {
 			uint64_t last_wait; /* arrivals when a request last had to wait */
 		};
 		struct { /* of a list lock */
-			_Atomic uint64_t tickets;
+#if UINTPTR_MAX > UINT32_MAX
+			_Atomic uint64_t tickets; /* else list.c has them for all locks */
+#endif
 			_Atomic uint32_t has_been_list; /* its word has led to nodes, since init */
 		};
 	};

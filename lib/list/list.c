@@ -253,7 +253,7 @@ again:
 		return false;
 	while (at) {
 		struct list_node *n = to_node(at);
-		uintptr_t next = rl_load(&n->next, acquire); /* O2 */
+		uintptr_t next = rl_load(&n->next, seq_cst); /* O2, O3, L8 */
 
 		if (next & NEXT_MARK) {
 			next -= NEXT_MARK;
@@ -500,12 +500,26 @@ static enum verdict decide(struct list_node *x, uint32_t phase)
 	}
 }
 
+/* How many tickets there have been.  Where a lock is not aligned for a word of 64 bits all
+ * locks share one. */
+static _Atomic uint64_t *tickets_of(struct lock *lock)
+{
+#if UINTPTR_MAX > UINT32_MAX
+	return &lock->tickets;
+#else
+	static _Atomic uint64_t tickets;
+
+	(void)lock;
+	return &tickets;
+#endif
+}
+
 static void take_ticket(struct lock *lock, struct list_node *x)
 {
-	uint64_t tickets = rl_load(&lock->tickets, relaxed);
+	uint64_t tickets = rl_load(tickets_of(lock), relaxed);
 	uint32_t s = rl_load(&x->state, relaxed);
 
-	while (!rl_cas(&lock->tickets, &tickets, tickets + 1, relaxed, relaxed))
+	while (!rl_cas(tickets_of(lock), &tickets, tickets + 1, relaxed, relaxed))
 		;
 	x->ticket = tickets;
 	set_waiting(lock, x->owner, x);
@@ -637,7 +651,7 @@ static enum arrival arrive(struct lock *lock, struct list_node *x, const struct 
 	while (arrival == REFUSED) {
 		uintptr_t word = settled_word(lock);
 
-		if (word == WORD_DEAD || word == fast_word(req) || !is_free(req))
+		if (word == WORD_DEAD || !is_free(req))
 			break;
 		if (word == WORD_IDLE) {
 			req->node.start = want->start;

@@ -12,6 +12,8 @@
 #include "base/atomic.h"
 #include "explore/oracle.h"
 #include "front/word.h"
+#include "list/pool.h"
+#include "list/state.h"
 #include "support/fiber.h"
 #include "wait/wait.h"
 
@@ -878,6 +880,40 @@ static void three_tries(unsigned i)
 	o_visit(2 * i, i == 0 ? TRY_WR(0, 2) : i == 1 ? TRY_WR(1, 3) : TRY_RD(0, 3));
 }
 
+/* One that fails is in nobody's way, nor is it before it has failed. */
+static void failing_try(unsigned i)
+{
+	o_visit(2 * i, i ? TRY_WR(2, 3) : TRY_WR(1, 3));
+}
+
+/* What is free can be destroyed, though the one who freed it is on its way out still. */
+static void leave_one(void)
+{
+	o_setup();
+	o_take(6, RD(0, 1));
+	o_take(HELD, WR(1, 2));
+	o_drop(6);
+}
+
+NOT_FOR_TSAN static bool is_free_now(void)
+{
+	uintptr_t word = *(volatile uintptr_t *)&to_lock(&o_lock)->word;
+
+	return !word || *(volatile uintptr_t *)&((struct list_node *)word)->next == NEXT_MARK;
+}
+
+static void destroyed_once_free(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+	} else {
+		explore_wait(is_free_now);
+		if (rangelock_destroy(&o_lock))
+			explore_fail("destroy: what is free cannot be");
+		o_bury();
+	}
+}
+
 /* As many as are allowed pass one that waits, and no more; and it is not forgotten. */
 static unsigned n_passed;
 static bool passers_are_done;
@@ -1017,6 +1053,7 @@ static void stock(unsigned i)
 ON_LIST(o_setup)
 ON_LIST(hold_first)
 ON_LIST(hold_read)
+ON_LIST(leave_one)
 ON_LIST(last_out_setup)
 ON_LIST(destroyed_setup)
 ON_LIST(hand_setup)
@@ -1328,6 +1365,13 @@ static const struct scenario scenarios[] = {
 	  .step = o_step,
 	  .check = drop_and_check },
 	LIST("wide-and-narrow", 3, o_setup, wide_and_narrow),
+	{ .name = "list-failing-try",
+	  .threads = 2,
+	  .setup = hold_first_on_list,
+	  .run = failing_try,
+	  .step = o_step,
+	  .check = drop_and_check },
+	LIST("destroyed-once-free", 2, leave_one, destroyed_once_free),
 	LIST("three-tries", 3, o_setup, three_tries),
 	{ .name = "list-passers",
 	  .threads = 3,
