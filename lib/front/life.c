@@ -29,7 +29,7 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		attr = &defaults;
 	if (!lock || !attr_is_known(attr))
 		return EINVAL;
-	if (attr->engine != RANGELOCK_TREE)
+	if (attr->engine == RANGELOCK_SHARDED || (attr->engine == RANGELOCK_LIST && attr->flags))
 		return ENOTSUP;
 
 	struct rangelock_stats *stats = NULL;
@@ -146,12 +146,17 @@ int rangelock_stats(struct rangelock *public_lock, struct rangelock_stats *ret_s
 
 unsigned rangelock_engine_caps(enum rangelock_engine engine)
 {
-	return engine == RANGELOCK_TREE
-		   ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
-			 RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
-			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
-			 RANGELOCK_CAP_BARGING | RANGELOCK_CAP_CHECKED | RANGELOCK_CAP_STATS
-		   : 0;
+	switch (engine) {
+	case RANGELOCK_TREE:
+		return RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
+		       RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
+		       RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
+		       RANGELOCK_CAP_BARGING | RANGELOCK_CAP_CHECKED | RANGELOCK_CAP_STATS;
+	case RANGELOCK_LIST:
+		return RANGELOCK_CAP_LOCK;
+	default:
+		return 0;
+	}
 }
 
 const char *rangelock_version(void)

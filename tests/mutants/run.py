@@ -42,6 +42,9 @@ PROGRAMS = {
     "change": ["tests/unit/test_change.c"],
     "vector": ["tests/unit/test_vector.c"],
     "reserve": ["tests/unit/test_reserve.c"],
+    "list-arguments": ["tests/unit/test_arguments.c"],
+    "list-observe": ["tests/unit/test_observe.c"],
+    "list": ["tests/unit/test_list.c"],
     "stats": ["tests/unit/test_stats.c"],
     "fork": ["tests/unit/test_fork.c"],
     "model": ["tests/model/test_model.c", "tests/model/differential.c", "tests/model/model.c",
@@ -80,7 +83,8 @@ def build_tests(work, extra):
     """The tests' own objects, shared by all mutants."""
     include = [ROOT / "include", ROOT / "lib", ROOT / "tools", ROOT / "tests"]
     support = compile_all([ROOT / s for s in SUPPORT], work / "support", include, extra)
-    tests = {name: compile_all([ROOT / s for s in sources], work / name, include, extra)
+    tests = {name: compile_all([ROOT / s for s in sources], work / name, include,
+                               extra + ["-DTEST_ON_LIST"] * name.startswith("list-"))
                    + ([] if name == "stress" else support)
              for name, sources in PROGRAMS.items()}
     tests["explore"] = [
