@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Ours through the public calls: the tree engine, strict and with barging. */
+/* Ours through the public calls: the tree engine, strict and with barging, and the list. */
 #include <rangelock/rangelock.h>
 
 #include "bench/peers/peers.h"
@@ -43,6 +43,12 @@ static void *create_tree_barging(unsigned threads)
 	return create(RANGELOCK_TREE, RANGELOCK_BARGING);
 }
 
+static void *create_list(unsigned threads)
+{
+	(void)threads;
+	return create(RANGELOCK_LIST, 0);
+}
+
 static void destroy(void *lock)
 {
 	must_succeed(rangelock_destroy(lock), "rangelock_destroy");
@@ -52,6 +58,11 @@ static void destroy(void *lock)
 static bool tree_available(void)
 {
 	return rangelock_engine_caps(RANGELOCK_TREE) & RANGELOCK_CAP_LOCK;
+}
+
+static bool list_available(void)
+{
+	return rangelock_engine_caps(RANGELOCK_LIST) & RANGELOCK_CAP_LOCK;
 }
 
 const struct bench_lock lock_tree = {
@@ -70,6 +81,16 @@ const struct bench_lock lock_tree_barging = {
 	.guards = true,
 	.available = tree_available,
 	.create = create_tree_barging,
+	.destroy = destroy,
+	.run = run,
+};
+
+const struct bench_lock lock_list = {
+	.name = "list",
+	.what = "rangelock, lockless list, bounded bypass",
+	.guards = true,
+	.available = list_available,
+	.create = create_list,
 	.destroy = destroy,
 	.run = run,
 };

@@ -129,8 +129,23 @@ enum rangelock_mode {
 enum rangelock_engine {
 	RANGELOCK_TREE,   /* interval tree: strict FIFO, every feature */
 	RANGELOCK_LIST,   /* lockless list: bounded bypass */
-	RANGELOCK_SHARDED /* for many cores: bounded bypass */
+	RANGELOCK_SHARDED /* for many cores: bounded bypass; not in this version */
 };
+
+/*
+ * RANGELOCK_LIST.  A sorted list that nobody locks: threads on disjoint ranges do not wait
+ * for each other even inside the library, and a thread that is preempted there holds nobody
+ * up.  A call takes time in proportion to the requests that are held or wait below its end:
+ * it is for tens of them, not for thousands.  A release wakes those who waited for that
+ * range, who then try again; whoever comes meanwhile may pass them, RANGELOCK_MAX_BYPASS
+ * times at most.  It offers RANGELOCK_CAP_LOCK, and no flags.
+ *   ENOMEM   lock, try and timed calls may return it: nothing is held.  Requests that meet
+ *            others need memory, 64 bytes each, from pools of the threads: in the steady
+ *            state nothing is allocated, and nothing is given back to the system before the
+ *            process ends.
+ * Pools are liburcu's users (flavour bp): a lock call, and destroy, may wait for a grace
+ * period, so make neither inside rcu_read_lock() of that flavour.
+ */
 
 /* A range and how it is wanted. */
 struct rangelock_range {
@@ -252,6 +267,7 @@ RANGELOCK_API int rangelock_destroy(struct rangelock *);
  * it takes.
  *   EINVAL     a NULL object, start >= end, req in use on this lock, lock destroyed
  *   ECANCELED  another thread called rangelock_cancel(); req is idle
+ *   ENOMEM     list engine only: nothing is held
  *   EDEADLK    on a checked lock, as by all calls that wait: it would wait for ever
  */
 RANGELOCK_API int rangelock_rdlock(struct rangelock *, struct rangelock_req *req,
@@ -593,6 +609,9 @@ typedef int rangelock_walk_fn(const struct rangelock_info *, void *arg);
  * meanwhile, and must not call into the same lock, nor wait for a thread that
  * does.  A non-zero value from fn ends the walk and is returned; let it be
  * negative, to tell it from an errno.
+ * On the list engine it is no picture of one moment, and delays nobody: a request that is
+ * held or waits all the time is shown once, one that comes, goes or comes again meanwhile
+ * perhaps; arrival is 0 of what is held.  fn must not lock or destroy anything there.
  *   EINVAL   a NULL argument, lock destroyed
  */
 RANGELOCK_API int rangelock_walk(struct rangelock *, rangelock_walk_fn *fn, void *arg);

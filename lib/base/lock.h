@@ -71,6 +71,7 @@ struct __attribute__((may_alias)) req {
 			uint32_t n;	    /* of the leader: how many there are */
 		} vector;
 		uint64_t waited; /* REQ_CHOOSING, once granted, where waiting is timed: ns */
+		_Atomic(struct list_node *) list_node; /* in a list, while it waits or holds */
 	};
 
 	/* In a checked lock (check/check.h), else anything. */
@@ -92,11 +93,20 @@ static inline void answers_init(struct answers *a)
 struct __attribute__((may_alias)) lock {
 	_Atomic uintptr_t word; /* front/word.h */
 
-	/* Inside the short mutex. */
-	struct itree tree;     /* all that is held or waits */
-	struct itree reserved; /* reservations, but those whose commit waits */
-	uint64_t arrivals;
-	uint64_t last_wait; /* arrivals when a request last had to wait */
+	union {
+		struct { /* of a tree lock, inside the short mutex, as commits is */
+			struct itree tree;     /* all that is held or waits */
+			struct itree reserved; /* reservations, but those whose commit waits */
+			uint64_t arrivals;
+			uint64_t last_wait; /* arrivals when a request last had to wait */
+		};
+		struct { /* of a list lock */
+#if UINTPTR_MAX > UINT32_MAX
+			_Atomic uint64_t tickets; /* else list.c has them for all locks */
+#endif
+			_Atomic uint32_t has_been_list; /* its word has led to nodes, since init */
+		};
+	};
 	uint32_t commits; /* how many wait */
 
 	/* Set at init. */
@@ -153,6 +163,42 @@ static inline bool waits_in(const struct lock *lock, const struct req *req)
 static inline void set_place(struct req *req, const struct lock *lock, unsigned waits)
 {
 	rl_store(&req->place, (uintptr_t)lock | waits, relaxed);
+}
+
+/* ---- The lock word: front/word.h; of a list lock list/list.h ---- */
+
+enum {
+	WORD_IDLE = 0,
+	WORD_FAST = 1, /* tag of a request's address */
+	WORD_ENGINE = 2,
+	WORD_LOCKED = 4,
+	WORD_CONTENDED = 8,
+	WORD_DEAD = 16,
+	WORD_GENERATION = 32 /* and those above it, of the low half */
+};
+
+static inline uintptr_t fast_word(const struct req *req)
+{
+	return (uintptr_t)req | WORD_FAST;
+}
+
+/*
+ * The half of the word that a futex looks at.  The states without FAST differ
+ * there; with FAST its lowest bit is set, so that it is never taken for
+ * LOCKED|CONTENDED.
+ */
+static inline _Atomic uint32_t *low_half(struct lock *lock)
+{
+	char *word = (char *)&lock->word;
+
+	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+		word += sizeof(uintptr_t) - sizeof(uint32_t);
+	return (_Atomic uint32_t *)(void *)word;
+}
+
+static inline bool is_locked_word(uintptr_t word)
+{
+	return !(word & WORD_FAST) && (word & WORD_LOCKED);
 }
 
 /* How often a waiting request is bypassed at most; tests make it small. */

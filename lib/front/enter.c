@@ -67,6 +67,8 @@ int rangelock_wait_entered(struct rangelock *public_lock, struct rangelock_req *
 
 	if (!lock || !req || !is_sound_range(range))
 		return EINVAL;
+	if (lock->engine != RANGELOCK_TREE)
+		return ENOTSUP;
 	if (!is_free(req)) {
 		if (is_checked(lock))
 			say_in_use(lock, req, "wait_entered");

@@ -7,6 +7,7 @@
 #include "base/annotate.h"
 #include "check/check.h"
 #include "front/word.h"
+#include "list/list.h"
 #include "tree/tree.h"
 
 #define KNOWN_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
@@ -28,7 +29,7 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		attr = &defaults;
 	if (!lock || !attr_is_known(attr))
 		return EINVAL;
-	if (attr->engine != RANGELOCK_TREE)
+	if (attr->engine == RANGELOCK_SHARDED || (attr->engine == RANGELOCK_LIST && attr->flags))
 		return ENOTSUP;
 
 	struct rangelock_stats *stats = NULL;
@@ -62,14 +63,10 @@ static int refuse_destroy(struct lock *lock)
 	return EBUSY;
 }
 
-int rangelock_destroy(struct rangelock *public_lock)
+static int destroy_tree(struct lock *lock)
 {
-	struct lock *lock = to_lock(public_lock);
-
-	if (!lock)
-		return EINVAL;
-
 	int error = rl_enter(lock);
+
 	if (error)
 		return error;
 	if (!rl_tree_is_empty(lock))
@@ -78,7 +75,20 @@ int rangelock_destroy(struct rangelock *public_lock)
 	rl_leave_dead(lock);
 	if (stats)
 		free(stats); /* whoever is late finds the lock dead */
-	if (rl_watched)	     /* all that was done under this lock is over */
+	return 0;
+}
+
+int rangelock_destroy(struct rangelock *public_lock)
+{
+	struct lock *lock = to_lock(public_lock);
+
+	if (!lock)
+		return EINVAL;
+
+	int error = lock->engine == RANGELOCK_LIST ? rl_list_destroy(lock) : destroy_tree(lock);
+	if (error)
+		return error;
+	if (rl_watched) /* all that was done under this lock is over */
 		rl_annotate_acquired(lock, RANGELOCK_FULL, RANGELOCK_WRITE);
 	return 0;
 }
@@ -88,7 +98,11 @@ bool rangelock_is_locked(struct rangelock *public_lock, uint64_t start, uint64_t
 {
 	struct lock *lock = to_lock(public_lock);
 
-	if (!lock || start >= end || (unsigned)mode > RANGELOCK_WRITE || rl_enter(lock))
+	if (!lock || start >= end || (unsigned)mode > RANGELOCK_WRITE)
+		return false;
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_list_is_locked(lock, start, end, mode);
+	if (rl_enter(lock))
 		return false;
 	bool locked = rl_tree_is_locked(lock, start, end, mode);
 	rl_leave(lock);
@@ -101,6 +115,8 @@ int rangelock_walk(struct rangelock *public_lock, rangelock_walk_fn *fn, void *a
 
 	if (!lock || !fn)
 		return EINVAL;
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_list_walk(lock, fn, arg);
 
 	int error = rl_enter(lock);
 	if (error)
@@ -130,12 +146,17 @@ int rangelock_stats(struct rangelock *public_lock, struct rangelock_stats *ret_s
 
 unsigned rangelock_engine_caps(enum rangelock_engine engine)
 {
-	return engine == RANGELOCK_TREE
-		   ? RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
-			 RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
-			 RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
-			 RANGELOCK_CAP_BARGING | RANGELOCK_CAP_CHECKED | RANGELOCK_CAP_STATS
-		   : 0;
+	switch (engine) {
+	case RANGELOCK_TREE:
+		return RANGELOCK_CAP_LOCK | RANGELOCK_CAP_FIFO | RANGELOCK_CAP_CONVERT |
+		       RANGELOCK_CAP_RESIZE | RANGELOCK_CAP_NESTED | RANGELOCK_CAP_VECTOR |
+		       RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
+		       RANGELOCK_CAP_BARGING | RANGELOCK_CAP_CHECKED | RANGELOCK_CAP_STATS;
+	case RANGELOCK_LIST:
+		return RANGELOCK_CAP_LOCK;
+	default:
+		return 0;
+	}
 }
 
 const char *rangelock_version(void)

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "front/front.h"
+#include "list/list.h"
 #include "wait/wait.h"
 
 int rl_arrive(struct lock *lock, struct req *req, const struct rangelock_range *range,
@@ -32,6 +33,10 @@ static __attribute__((noinline)) int lock_slow(struct lock *lock, struct req *re
 {
 	struct rangelock_range range = { start, end, mode };
 	struct answers answers;
+
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_list_lock(
+		    lock, req, &(struct list_want){ start, end, mode, patience == TRY, abstime });
 	int error = rl_begin_change(lock);
 
 	if (error)
@@ -156,6 +161,9 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 static __attribute__((noinline)) int unlock_slow(struct lock *lock, struct req *req)
 {
 	struct answers answers;
+
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_list_unlock(lock, req);
 	int error = rl_begin_change(lock);
 
 	if (error)
@@ -207,6 +215,8 @@ int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public
 
 	if (!lock || !req)
 		return EINVAL;
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_list_cancel(lock, req);
 
 	int error = rl_begin_change(lock);
 	if (error)

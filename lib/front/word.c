@@ -8,25 +8,6 @@
 #include "tree/tree.h"
 #include "wait/wait.h"
 
-/*
- * The half of the word that a futex looks at.  The states without FAST differ
- * there; with FAST its lowest bit is set, so that it is never taken for
- * LOCKED|CONTENDED.
- */
-static _Atomic uint32_t *low_half(struct lock *lock)
-{
-	char *word = (char *)&lock->word;
-
-	if (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
-		word += sizeof(uintptr_t) - sizeof(uint32_t);
-	return (_Atomic uint32_t *)(void *)word;
-}
-
-static bool is_locked(uintptr_t word)
-{
-	return !(word & WORD_FAST) && (word & WORD_LOCKED);
-}
-
 uint32_t rl_generation;
 
 static void count_fork(void)
@@ -53,16 +34,18 @@ int rl_enter(struct lock *lock)
 	unsigned spins = 0;
 	uintptr_t word = rl_load(&lock->word, relaxed);
 
+	if (rl_unlikely(lock->engine != RANGELOCK_TREE))
+		return word == WORD_DEAD ? EINVAL : ENOTSUP;
 	for (;;) {
 		if (rl_unlikely(word == WORD_DEAD))
 			return EINVAL;
 
-		if (!is_locked(word) || rl_unlikely(is_orphaned(word, mine))) {
+		if (!is_locked_word(word) || rl_unlikely(is_orphaned(word, mine))) {
 			if (!rl_cas(&lock->word, &word, locked, acquire, relaxed)) /* O1, O2, O3 */
 				continue;
 			if (word & WORD_FAST) /* F2 */
 				rl_tree_adopt(lock, (struct req *)(word - WORD_FAST));
-			else if (rl_unlikely(is_locked(word)))
+			else if (rl_unlikely(is_locked_word(word)))
 				rl_tree_forget(lock); /* F5 */
 			return 0;
 		}

@@ -13,6 +13,9 @@
  * In LOCKED the bits from GENERATION on tell in which process: how many forks it is away
  * from the first one, rl_generation.
  *
+ * This is the tree engine's.  On a list lock it is IDLE, FAST, LOCKED while the engine
+ * reads FAST's request, DEAD, or the address of its first node: list/list.c.
+ *
  * Invariants:
  *
  *   F1  At IDLE and FAST the engine is empty.  At ENGINE it has two requests or more, or
@@ -61,24 +64,9 @@
 
 #include "base/lock.h"
 
-enum {
-	WORD_IDLE = 0,
-	WORD_FAST = 1, /* tag of a request's address */
-	WORD_ENGINE = 2,
-	WORD_LOCKED = 4,
-	WORD_CONTENDED = 8,
-	WORD_DEAD = 16,
-	WORD_GENERATION = 32 /* and those above it, of the low half */
-};
-
 /* This process's, as it stands in the word: written in the child handler of fork() only,
  * when there is one thread. */
 extern uint32_t rl_generation;
-
-static inline uintptr_t fast_word(const struct req *req)
-{
-	return (uintptr_t)req | WORD_FAST;
-}
 
 /* Hold the lock for req, whose range and mode are set, if nothing else is about. */
 static inline bool try_fast_lock(struct lock *lock, const struct req *req)
@@ -102,7 +90,8 @@ static inline uintptr_t first_word(const struct lock *lock)
 	return sees_all(lock) ? WORD_ENGINE : WORD_IDLE;
 }
 
-/* Take the short mutex; what is held is in the engine.  EINVAL: destroyed. */
+/* Take the short mutex; what is held is in the engine.  EINVAL: destroyed.  ENOTSUP: the
+ * engine has no such mutex, nor the call that asks for it. */
 int rl_enter(struct lock *lock);
 
 /* Give it back. */

@@ -227,9 +227,25 @@ enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec 
 	return (enum park)seen;
 }
 
-void rl_unpark(_Atomic uint32_t *park, enum park answer)
+enum park rl_unpark(_Atomic uint32_t *park, enum park answer)
 {
-	/* release: pairs with the acquire loads of rl_park(). */
-	if (rl_exchange(park, (uint32_t)answer, release) == PARK_ASLEEP)
+	/* release: pairs with the acquire loads of rl_park(); acquire: with whoever abandons. */
+	uint32_t before = rl_exchange(park, (uint32_t)answer, acq_rel);
+
+	if (before == PARK_ASLEEP)
 		rl_wait->wake(park);
+	return (enum park)before;
+}
+
+void rl_interrupt(_Atomic uint32_t *park)
+{
+	uint32_t seen = rl_load(park, relaxed);
+
+	while (seen <= PARK_ASLEEP)
+		/* release: pairs with the acquire loads of rl_park(). */
+		if (rl_cas(park, &seen, PARK_CANCELED, acq_rel, relaxed)) {
+			if (seen == PARK_ASLEEP)
+				rl_wait->wake(park);
+			return;
+		}
 }

@@ -44,7 +44,8 @@ enum park {
 	PARK_ASLEEP,	  /* the owner sleeps, or is about to: wake it */
 	PARK_GRANTED,
 	PARK_CANCELED,
-	PARK_INVITED, /* look again, and wait again if need be */
+	PARK_INVITED,	/* look again, and wait again if need be */
+	PARK_ABANDONED, /* the owner has gone: it is for whoever answers to see */
 
 	PARK_TIMED_OUT = PARK_ASLEEP /* as the result of rl_park() */
 };
@@ -56,8 +57,12 @@ enum park {
  */
 enum park rl_park(_Atomic uint32_t *park, uint32_t crowd, const struct timespec *abstime);
 
-/* Answer.  The waiter's memory may be gone as soon as the answer is stored. */
-void rl_unpark(_Atomic uint32_t *park, enum park answer);
+/* Answer.  The waiter's memory may be gone as soon as the answer is stored.  Returns what
+ * was there before. */
+enum park rl_unpark(_Atomic uint32_t *park, enum park answer);
+
+/* Answer PARK_CANCELED, unless there is an answer already.  The memory must stay. */
+void rl_interrupt(_Atomic uint32_t *park);
 
 /* How many rl_relax() rounds to wait for something that takes well under a
  * microsecond; 0 on one processor. */

@@ -23,6 +23,7 @@ struct scenario {
 	unsigned threads;	 /* 2 .. MAX_THREADS */
 	unsigned processors;	 /* with 1 the library does not spin; 0 means 1 */
 	bool impatient;		 /* but may do as if it had spun for long */
+	bool scarce;		 /* there may be no memory */
 	void (*setup)(void);	 /* before the threads; may be NULL, as the rest */
 	void (*run)(unsigned i); /* thread i */
 	void (*step)(void);	 /* between any two steps: invariants */
@@ -56,6 +57,9 @@ unsigned explore_now(void);
 /* From now on nobody may touch these bytes; and again they may. */
 void explore_free(void *p, size_t size);
 void explore_renew(void *p, size_t size);
+
+/* How many nodes of lists are in use. */
+int explore_nodes(void);
 
 /* What an address is called in traces, while this execution lasts. */
 void explore_name(const void *p, size_t size, const char *name);

@@ -49,7 +49,7 @@ static struct program {
 	char name[40];
 	struct action actions[MAX_THREADS][MAX_ACTIONS];
 	unsigned n[MAX_THREADS];
-	bool barging;
+	bool barging, on_list;
 	bool held; /* setup holds something, and thread 0 drops it */
 	struct want held_want;
 } program;
@@ -149,6 +149,8 @@ static void setup(void)
 {
 	if (program.barging)
 		o_setup_barging();
+	else if (program.on_list)
+		o_put_on_list(o_setup);
 	else
 		o_setup();
 	if (program.held)
@@ -191,7 +193,7 @@ static void make_actions(struct rng *rng, unsigned i)
 
 		a->want = random_want(rng);
 		a->kind = kind < 4 ? VISIT : kind < 5 ? KEEP : kind < 7 ? CANCEL : LOOK;
-		if (kind == 7 || kind == 8)
+		if ((kind == 7 || kind == 8) && !program.on_list)
 			make_special(rng, a, kept, k + 1 == program.n[i]);
 		a->target = a->kind == LOOK
 				? (unsigned)rng_below(rng, UNITS)
@@ -230,6 +232,7 @@ const struct scenario *scenario_generated(uint64_t seed)
 	program.scenario.threads = 2 + (rng_below(&rng, 3) > 0);
 	program.scenario.processors = rng_below(&rng, 4) ? 1 : 2 + (unsigned)rng_below(&rng, 2);
 	program.barging = seed % 3 == 0;
+	program.on_list = seed % 3 == 1;
 	program.held = rng_below(&rng, 2);
 	program.held_want = random_want(&rng);
 	snprintf(program.name, sizeof(program.name), "generated-%" PRIu64, seed);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rcu.h"
 #include "explore/machine.h"
 #include "support/fiber.h"
 #include "wait/wait.h"
@@ -40,6 +41,7 @@ static unsigned current, steps;
 static bool failed, pruned, tracing;
 static char failure[512];
 
+static unsigned depth[MAX_THREADS]; /* of nested read sections */
 static bool use_sleep_sets;
 static unsigned sleep_set; /* a bit for each thread */
 
@@ -204,6 +206,8 @@ static int machine_sleep(_Atomic uint32_t *word, uint32_t expected, const struct
 		.kind = OP_SLEEP, .p = word, .size = 4, .expected = expected, .timed = abstime
 	};
 
+	if (fiber_self() && depth[current])
+		explore_fail("read section: a sleep inside of it");
 	machine_op(&op);
 	return (int)op.result;
 }
@@ -273,6 +277,140 @@ void *seam_mine(void *variable, size_t size)
 	c->of = variable;
 	memcpy(c->bytes, variable, size);
 	return c->bytes;
+}
+
+/* ---- Read sections, grace periods, and nodes (base/rcu.h) ---- */
+
+enum { NODE = 64, NODES = 48 };
+
+static _Alignas(64) char arena[NODES * NODE];
+static unsigned n_allocated;
+static int nodes;
+
+static unsigned sections[MAX_THREADS]; /* how many have ended */
+static struct {			       /* for what a grace period waits */
+	bool thread[MAX_THREADS];
+	unsigned sections[MAX_THREADS];
+} graces[MAX_THREADS];
+static char sections_token, grace_token;
+
+static void reset_sections(void)
+{
+	n_allocated = 0;
+	nodes = 0;
+	memset(depth, 0, sizeof(depth));
+	memset(sections, 0, sizeof(sections));
+}
+
+void rl_rcu_read_lock(void)
+{
+	if (!fiber_self() || depth[current]++)
+		return;
+	memory_section_begins(current);
+	fiber_acquire(&grace_token);
+}
+
+void rl_rcu_read_unlock(void)
+{
+	if (!fiber_self())
+		return;
+	if (!depth[current]) {
+		explore_fail("read section: it ends, and has not begun");
+		return;
+	}
+	if (--depth[current])
+		return;
+	sections[current]++;
+	memory_section_ends(current);
+	fiber_release(&sections_token);
+}
+
+static bool is_over(unsigned grace)
+{
+	for (unsigned i = 0; i < scenario->threads; i++)
+		if (graces[grace].thread[i] && graces[grace].sections[i] == sections[i])
+			return false;
+	return true;
+}
+
+static bool is_over_0(void)
+{
+	return is_over(0);
+}
+
+static bool is_over_1(void)
+{
+	return is_over(1);
+}
+
+static bool is_over_2(void)
+{
+	return is_over(2);
+}
+
+static bool is_over_3(void)
+{
+	return is_over(3);
+}
+
+void rl_rcu_synchronize(void)
+{
+	static bool (*const over[MAX_THREADS])(void) = { is_over_0, is_over_1, is_over_2,
+							 is_over_3 };
+
+	if (!fiber_self())
+		return;
+	if (depth[current])
+		explore_fail("read section: a grace period is waited for inside of it");
+	fiber_release(&grace_token);
+	memory_grace_begins(current);
+	for (unsigned i = 0; i < scenario->threads; i++) {
+		graces[current].thread[i] = depth[i] > 0;
+		graces[current].sections[i] = sections[i];
+	}
+	explore_wait(over[current]);
+	memory_grace_ends(current);
+	fiber_acquire(&sections_token);
+}
+
+void *rl_rcu_allocate(size_t size)
+{
+	static const struct alternative options[] = { { 0, COST_NONE, false },
+						      { 1, COST_FAULT, false } };
+
+	if (scenario->scarce && fiber_self()) {
+		int chosen = chooser->choose(options, 2);
+
+		if (chosen == PRUNED) {
+			pruned = true;
+			fiber_pause();
+		}
+		if (chosen == 1)
+			return NULL;
+	}
+	if (size % NODE || n_allocated + size / NODE > NODES) {
+		explore_fail("scenario: too many nodes");
+		return NULL;
+	}
+	void *p = arena + n_allocated * NODE;
+	n_allocated += (unsigned)(size / NODE);
+	return p;
+}
+
+bool rl_rcu_at_thread_end(void (*fn)(void *), void *arg)
+{
+	(void)fn, (void)arg;
+	return true;
+}
+
+void seam_note_nodes(int more)
+{
+	nodes += more;
+}
+
+int explore_nodes(void)
+{
+	return nodes;
 }
 
 /* ---- Who may go on ---- */
@@ -539,6 +677,7 @@ enum outcome machine_run(const struct scenario *s)
 	failed = pruned = seam_found_race = false;
 	rl_wait = &machine_wait;
 	memory_reset();
+	reset_sections();
 	memset(n_copies, 0, sizeof(n_copies));
 	if (s->setup)
 		s->setup();

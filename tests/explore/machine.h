@@ -118,6 +118,12 @@ void memory_wake(unsigned thread, struct op *op);
 /* Plain accesses; thread -1 is setup and check, which nobody meets. */
 void memory_plain(int thread, const volatile void *p, size_t size, bool write, const void *pc);
 
+/* A read section begins or ends; a grace period has begun, or is over. */
+void memory_section_begins(unsigned thread);
+void memory_section_ends(unsigned thread);
+void memory_grace_begins(unsigned thread);
+void memory_grace_ends(unsigned thread);
+
 /* explore_free() and explore_renew(). */
 void memory_free(int thread, void *p, size_t size);
 void memory_renew(int thread, void *p, size_t size);

@@ -32,7 +32,7 @@
 #include "explore/machine.h"
 
 enum {
-	MAX_WORDS = 64,
+	MAX_WORDS = 128,
 	HISTORY = 16, /* messages of a word that can still be read */
 	CELLS = 4096, /* of 8 bytes */
 	NAMES = 32
@@ -86,6 +86,9 @@ static struct word words[MAX_WORDS];
 static unsigned n_words;
 static struct clock clocks[MAX_THREADS];
 static struct view views[MAX_THREADS], sc_view;
+/* What all ended read sections have done, and all before the last grace period began. */
+static struct clock sections_clock, grace_clock;
+static struct view sections_view, grace_view;
 static struct {
 	const char *p, *name;
 	size_t size;
@@ -106,6 +109,10 @@ void memory_reset(void)
 	memset(clocks, 0, sizeof(clocks));
 	memset(views, 0, sizeof(views));
 	memset(&sc_view, 0, sizeof(sc_view));
+	memset(&sections_clock, 0, sizeof(sections_clock));
+	memset(&sections_view, 0, sizeof(sections_view));
+	memset(&grace_clock, 0, sizeof(grace_clock));
+	memset(&grace_view, 0, sizeof(grace_view));
 }
 
 void memory_step(unsigned t)
@@ -125,6 +132,32 @@ static void join_view(struct view *a, const struct view *b)
 	for (unsigned i = 0; i < n_words; i++)
 		if (b->oldest[i] > a->oldest[i])
 			a->oldest[i] = b->oldest[i];
+}
+
+/* ---- Read sections and grace periods ---- */
+
+void memory_section_begins(unsigned t)
+{
+	join_clock(&clocks[t], &grace_clock);
+	join_view(&views[t], &grace_view);
+}
+
+void memory_section_ends(unsigned t)
+{
+	join_clock(&sections_clock, &clocks[t]);
+	join_view(&sections_view, &views[t]);
+}
+
+void memory_grace_begins(unsigned t)
+{
+	join_clock(&grace_clock, &clocks[t]);
+	join_view(&grace_view, &views[t]);
+}
+
+void memory_grace_ends(unsigned t)
+{
+	join_clock(&clocks[t], &sections_clock);
+	join_view(&views[t], &sections_view);
 }
 
 /* ---- Names ---- */

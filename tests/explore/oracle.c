@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "front/word.h"
+#include "list/pool.h"
+#include "list/state.h"
 #include "support/fiber.h"
 
 #define NOTES NOT_FOR_TSAN
@@ -65,7 +67,9 @@ static struct call {
 static unsigned n_calls;
 static struct call *call_of[REQS];
 static unsigned cancels, canceled, perhaps_canceled;
-static bool barging;
+static bool barging, on_list, next_on_list;
+static uintptr_t last_word;
+static bool buried;
 static unsigned moves; /* how often somebody has claimed more */
 
 NOTES static bool conflict(const struct want *a, const struct want *b)
@@ -84,7 +88,7 @@ NOTES static void judge_bypass(const struct call *call)
 {
 	for (unsigned i = 0; i < n_calls; i++)
 		if (call->after >> i & 1 && still_waits(&calls[i]) &&
-		    ++calls[i].bypassed > (barging ? RL_MAX_BYPASS : 0))
+		    ++calls[i].bypassed > (barging || on_list ? RL_MAX_BYPASS : 0))
 			explore_fail("bypass: call %u waits, and %u that came later are granted", i,
 				     calls[i].bypassed);
 }
@@ -139,7 +143,7 @@ NOTES static void end_call(unsigned req, int result)
 	canceled += result == ECANCELED;
 	if (!result)
 		judge_bypass(call);
-	if (result && !(result == EBUSY && p == TRIES) &&
+	if (result && !(result == ENOMEM && on_list) && !(result == EBUSY && p == TRIES) &&
 	    !(result == ETIMEDOUT && p == WAITS_FOR_A_TIME) && !(result == ECANCELED && p != TRIES))
 		explore_fail("answer: a lock call answered errno %d", result);
 }
@@ -496,6 +500,8 @@ NOTES static const struct call *waiting_call(unsigned req)
 {
 	const struct req *r = to_req(&o_reqs[req]);
 
+	if (on_list)
+		return o_waits(req) ? call_of[req] : NULL;
 	return r->state == REQ_WAITING && lock_of(r) == to_lock(&o_lock) ? call_of[req] : NULL;
 }
 
@@ -586,12 +592,28 @@ void o_look(unsigned unit)
 		   before);
 	before = know(unit);
 	rangelock_walk(&o_lock, collect, &picture);
-	judge_picture(&picture);
+	if (!on_list) /* there it is not one of one moment */
+		judge_picture(&picture);
 	judge_look("walk", unit, shows(&picture, unit), before);
+}
+
+/* Of atomic words as they are, unseen. */
+#define PEEK(p) (*(volatile __typeof__(((void)0, *(p))) *)(p))
+
+NOTES static bool waits_in_list(const struct req *r)
+{
+	if (PEEK(&r->place) != ((uintptr_t)to_lock(&o_lock) | PLACE_WAITS))
+		return false;
+	uint32_t state = PEEK(&PEEK(&r->list_node)->state);
+
+	return state & STATE_TICKET && !(state & STATE_CANCELED) &&
+	       (state & STATE_PHASE) <= STATE_PENDING;
 }
 
 NOTES bool o_waits(unsigned req)
 {
+	if (on_list)
+		return waits_in_list(to_req(&o_reqs[req]));
 	return to_req(&o_reqs[req])->state == REQ_WAITING;
 }
 
@@ -601,9 +623,6 @@ bool o_idle(void)
 }
 
 /* ---- Inside ---- */
-
-static uintptr_t last_word;
-static bool buried;
 
 struct census {
 	const struct req *all[REQS];
@@ -732,9 +751,50 @@ static void check_engine(struct lock *lock)
 	}
 }
 
+/* Of a list all that can be found and is not marked. */
+NOTES static void check_list(uintptr_t word)
+{
+	const struct list_node *all[2 * REQS], *n = (const void *)word;
+	unsigned count = 0;
+
+	for (unsigned length = 0; n; length++) {
+		uintptr_t next = PEEK(&n->next);
+
+		if (length == 64)
+			explore_fail("list: it has no end");
+		if (!(next & NEXT_MARK) && count < 2 * REQS)
+			all[count++] = n;
+		n = (const void *)(next & ~(uintptr_t)NEXT_MARK);
+	}
+	for (unsigned i = 0; i < count; i++)
+		for (unsigned k = 0; k < i; k++) {
+			uint32_t a = PEEK(&all[i]->state), b = PEEK(&all[k]->state);
+
+			if (all[k]->start > all[i]->start)
+				explore_fail("list: out of order");
+			if ((a & STATE_PHASE) == STATE_HELD && (b & STATE_PHASE) == STATE_HELD &&
+			    (a | b) & STATE_WRITE && all[i]->start < all[k]->end &&
+			    all[k]->start < all[i]->end)
+				explore_fail("list: two holders conflict");
+		}
+}
+
+NOTES static void step_on_list(void)
+{
+	uintptr_t word = buried ? WORD_DEAD : PEEK(&to_lock(&o_lock)->word);
+
+	if (word && !(word & 63))
+		check_list(word);
+}
+
 void o_step(void)
 {
 	struct lock *lock = to_lock(&o_lock);
+
+	if (on_list) {
+		step_on_list();
+		return;
+	}
 	uintptr_t word = buried ? WORD_DEAD : rl_load(&lock->word, relaxed);
 
 	if (word == last_word)
@@ -766,6 +826,9 @@ void o_setup(void)
 	memset(holders, 0, sizeof(holders));
 	memset(call_of, 0, sizeof(call_of));
 	barging = false;
+	on_list = next_on_list;
+	to_lock(&o_lock)->engine = on_list ? RANGELOCK_LIST : RANGELOCK_TREE;
+	rl_pool_forget();
 	n_calls = cancels = canceled = perhaps_canceled = moves = drops = 0;
 	last_word = 0;
 	buried = false;
@@ -783,6 +846,13 @@ void o_setup_barging(void)
 	rangelock_init(&o_lock, &attr);
 }
 
+void o_put_on_list(void (*setup)(void))
+{
+	next_on_list = true;
+	setup();
+	next_on_list = false;
+}
+
 void o_bury(void)
 {
 	buried = true;
@@ -792,6 +862,8 @@ void o_bury(void)
 void o_check(void)
 {
 	judge_answers();
+	if (explore_nodes() && !(on_list && !o_idle()))
+		explore_fail("the end: %d nodes of lists are in use", explore_nodes());
 	if (buried)
 		return;
 	if (rl_load(&to_lock(&o_lock)->word, relaxed) != first_word(to_lock(&o_lock)))

@@ -10,7 +10,8 @@
  *   Inside.   Between any two steps the invariants of lib/ hold: F1, T1-T5, E1, E2,
  *             E4, E6, B3, B4.  From E1 follow exclusion, FIFO, and that nobody waits for
  *             nothing.
- *   The end.  The lock is empty, its word is idle, and it can be destroyed.
+ *   The list. No two nodes that are held conflict, and they stand in order.
+ *   The end.  No node is in use; the lock is empty, its word is idle, and it can be destroyed.
  */
 #ifndef EXPLORE_ORACLE_H
 #define EXPLORE_ORACLE_H
@@ -36,7 +37,8 @@ extern struct rangelock_req o_reqs[REQS];
 
 /* For struct scenario: .setup, .step and .check. */
 void o_setup(void);
-void o_setup_barging(void); /* a lock with RANGELOCK_BARGING; RL_MAX_BYPASS is 4 */
+void o_setup_barging(void);		 /* a lock with RANGELOCK_BARGING; RL_MAX_BYPASS is 4 */
+void o_put_on_list(void (*setup)(void)); /* the same for a list lock; RL_MAX_BYPASS is 4 */
 void o_step(void);
 void o_check(void);
 

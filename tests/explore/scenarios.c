@@ -12,6 +12,8 @@
 #include "base/atomic.h"
 #include "explore/oracle.h"
 #include "front/word.h"
+#include "list/pool.h"
+#include "list/state.h"
 #include "support/fiber.h"
 #include "wait/wait.h"
 
@@ -870,7 +872,199 @@ static void passed_by_an_upgrade(unsigned i)
 	}
 }
 
+/* ---- Of the list ---- */
+
+/* Of three that meet one gets it. */
+static void three_tries(unsigned i)
+{
+	o_visit(2 * i, i == 0 ? TRY_WR(0, 2) : i == 1 ? TRY_WR(1, 3) : TRY_RD(0, 3));
+}
+
+/* One that fails is in nobody's way, nor is it before it has failed. */
+static void failing_try(unsigned i)
+{
+	o_visit(2 * i, i ? TRY_WR(2, 3) : TRY_WR(1, 3));
+}
+
+/* What is free can be destroyed, though the one who freed it is on its way out still. */
+static void leave_one(void)
+{
+	o_setup();
+	o_take(6, RD(0, 1));
+	o_take(HELD, WR(1, 2));
+	o_drop(6);
+}
+
+NOT_FOR_TSAN static bool is_free_now(void)
+{
+	uintptr_t word = *(volatile uintptr_t *)&to_lock(&o_lock)->word;
+
+	return !word || *(volatile uintptr_t *)&((struct list_node *)word)->next == NEXT_MARK;
+}
+
+static void destroyed_once_free(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+	} else {
+		explore_wait(is_free_now);
+		if (rangelock_destroy(&o_lock))
+			explore_fail("destroy: what is free cannot be");
+		o_bury();
+	}
+}
+
+/* As many as are allowed pass one that waits, and no more; and it is not forgotten. */
+static unsigned n_passed;
+static bool passers_are_done;
+
+static void pass_setup(void)
+{
+	hold_first();
+	n_passed = 0;
+	passers_are_done = false;
+}
+
+NOT_FOR_TSAN static void end_passing(unsigned passed)
+{
+	n_passed = passed;
+	passers_are_done = true;
+}
+
+NOT_FOR_TSAN static bool passing_is_done(void)
+{
+	return passers_are_done;
+}
+
+static void passers(unsigned i)
+{
+	unsigned passed = 0;
+
+	if (i == 0) {
+		explore_wait(passing_is_done);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit(2, WR(1, 4));
+	} else {
+		explore_wait(waiter_waits);
+		for (int k = 0; k < RL_MAX_BYPASS + 2; k++)
+			passed += o_visit(4, TRY_WR(3, 4)) == 0;
+		end_passing(passed);
+	}
+}
+
+NOT_FOR_TSAN static void pass_check(void)
+{
+	explore_assert(n_passed >= 1 && n_passed <= RL_MAX_BYPASS);
+	o_check();
+}
+
+/* Who is canceled need not wait for anybody. */
+static void cancel_and_return(unsigned i)
+{
+	if (i == 0) {
+		explore_wait(waiter_waits);
+		o_cancel(2);
+		explore_wait(passing_is_done);
+		o_drop(HELD);
+	} else {
+		o_visit(2, WR(1, 4));
+		end_passing(0);
+	}
+}
+
+/* Neighbours leave while one comes in between. */
+static void leave_and_come_between(unsigned i)
+{
+	if (i < 2)
+		o_drop(i ? HELD : 6);
+	else
+		o_visit(4, TIMED_WR(0, 2));
+}
+
+/* One gives up again and again behind one that holds, where others wait as well. */
+static void give_up_often(unsigned i)
+{
+	if (i == 0) {
+		explore_wait(passing_is_done);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit(2, RD(1, 2));
+	} else {
+		for (int k = 0; k < 6; k++) {
+			o_visit(4, TIMED_RD(0, 2));
+			/* One that holds, one that waits, and some that are to be waked. */
+			explore_assert(explore_nodes() <= 2 + RL_LEFT_MAX + 1);
+		}
+		end_passing(0);
+	}
+}
+
+/* Nor is one that waits passed by those who have waited less. */
+static void late_waiters(unsigned i)
+{
+	if (i == 0) {
+		explore_wait(passing_is_done);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit(2, WR(1, 4));
+	} else {
+		explore_wait(waiter_waits);
+		for (int k = 0; k < RL_MAX_BYPASS; k++)
+			o_visit(2 * i, TIMED_WR(3, 4));
+		end_passing(0);
+	}
+}
+
+static void four(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else
+		o_visit(2 * i, i == 1 ? WR(0, 2) : i == 2 ? TIMED_WR(0, 1) : TRY_WR(1, 2));
+}
+
+/* What one thread has no use for another takes. */
+enum { KEPT = 5 };
+
+static void stock_setup(void)
+{
+	o_setup();
+	for (unsigned i = 0; i < KEPT; i++)
+		o_take(REQS - 1 - i, RD(0, 1));
+}
+
+static void stock(unsigned i)
+{
+	if (i == 0)
+		for (unsigned k = 0; k < KEPT; k++)
+			o_drop(REQS - 1 - k);
+	else
+		for (int k = 0; k < 3; k++)
+			o_visit(2, RD(1, 2));
+}
+
+/* The same on a list lock. */
+#define ON_LIST(setup)                    \
+	static void setup##_on_list(void) \
+	{                                 \
+		o_put_on_list(setup);     \
+	}
+ON_LIST(o_setup)
+ON_LIST(hold_first)
+ON_LIST(hold_read)
+ON_LIST(leave_one)
+ON_LIST(last_out_setup)
+ON_LIST(destroyed_setup)
+ON_LIST(hand_setup)
+ON_LIST(pass_setup)
+ON_LIST(stock_setup)
+
 #define HERE .step = o_step, .check = o_check
+#define LIST(what, n, before, does)                                                              \
+	{                                                                                        \
+		.name = "list-" what, .threads = n, .setup = before##_on_list, .run = does, HERE \
+	}
 
 static const struct scenario scenarios[] = {
 	{ .name = "neighbours", .threads = 2, .setup = o_setup, .run = neighbours, HERE },
@@ -1133,6 +1327,84 @@ static const struct scenario scenarios[] = {
 	  HERE },
 	{ .name = "barging-vectors", .threads = 3, .setup = o_setup_barging, .run = vectors, HERE },
 	{ .name = "barging-chooser", .threads = 3, .setup = barging_choose, .run = chooser, HERE },
+	LIST("neighbours", 2, o_setup, neighbours),
+	LIST("rivals", 2, o_setup, rivals),
+	LIST("unlock-arrival", 2, hold_first, leave_and_arrive),
+	LIST("unlock-arrivals", 3, hold_first, leave_and_arrive),
+	LIST("time-out-grant", 2, hold_first, time_out_and_grant),
+	LIST("time-out-grant-reader", 3, hold_first, time_out_and_grant),
+	LIST("cancel-grant", 3, hold_first, cancel_and_grant),
+	LIST("cancel-again", 3, hold_first, cancel_and_again),
+	LIST("cancel-time-out", 3, hold_first, cancel_and_time_out),
+	LIST("two-cancels", 3, hold_first, two_cancels),
+	LIST("reader-gives-up", 3, hold_first, reader_gives_up),
+	LIST("two-tries", 2, o_setup, two_tries),
+	{ .name = "list-tries-beside-a-holder",
+	  .threads = 2,
+	  .setup = hold_read_on_list,
+	  .run = tries_beside_a_holder,
+	  .step = o_step,
+	  .check = drop_and_check },
+	LIST("granted-and-gone", 3, hold_first, granted_and_gone),
+	LIST("last-one-destroys", 2, hold_first, last_one_destroys),
+	LIST("last-out-destroys", 2, last_out_setup, last_out_destroys),
+	LIST("destroyed-behind-unlock", 3, destroyed_setup, destroyed_behind_unlock),
+	{ .name = "list-hand-on",
+	  .threads = 3,
+	  .setup = hand_setup_on_list,
+	  .run = hand_on,
+	  .step = o_step,
+	  .check = hand_check },
+	LIST("used-again", 2, o_setup, used_again),
+	LIST("crowd", 3, o_setup, crowd),
+	LIST("looker", 2, o_setup, looker),
+	{ .name = "list-looker-beside",
+	  .threads = 2,
+	  .setup = hold_first_on_list,
+	  .run = looker_beside,
+	  .step = o_step,
+	  .check = drop_and_check },
+	LIST("wide-and-narrow", 3, o_setup, wide_and_narrow),
+	{ .name = "list-failing-try",
+	  .threads = 2,
+	  .setup = hold_first_on_list,
+	  .run = failing_try,
+	  .step = o_step,
+	  .check = drop_and_check },
+	LIST("destroyed-once-free", 2, leave_one, destroyed_once_free),
+	LIST("three-tries", 3, o_setup, three_tries),
+	{ .name = "list-passers",
+	  .threads = 3,
+	  .setup = pass_setup_on_list,
+	  .run = passers,
+	  .step = o_step,
+	  .check = pass_check },
+	LIST("come-between", 3, last_out_setup, leave_and_come_between),
+	LIST("give-up-often", 3, pass_setup, give_up_often),
+	LIST("cancel-returns", 2, pass_setup, cancel_and_return),
+	LIST("late-waiters", 4, pass_setup, late_waiters),
+	LIST("four", 4, hold_first, four),
+	LIST("stock", 2, stock_setup, stock),
+	{ .name = "list-rivals-scarce",
+	  .threads = 2,
+	  .scarce = true,
+	  .setup = o_setup_on_list,
+	  .run = rivals,
+	  HERE },
+	{ .name = "list-crowd-impatient",
+	  .threads = 3,
+	  .processors = 3,
+	  .impatient = true,
+	  .setup = o_setup_on_list,
+	  .run = crowd,
+	  HERE },
+	{ .name = "list-wide-and-narrow-impatient",
+	  .threads = 3,
+	  .processors = 4,
+	  .impatient = true,
+	  .setup = o_setup_on_list,
+	  .run = wide_and_narrow,
+	  HERE },
 };
 
 const struct scenario *scenario_by_hand(unsigned i)

@@ -57,6 +57,10 @@ void seam_plain(const void *p, size_t size, bool write);
 
 #define rl_relax() seam_relax(SEAM_SITE)
 
+/* How many nodes of lists are in use. */
+void seam_note_nodes(int more);
+#define rl_note_nodes(n) seam_note_nodes(n)
+
 /* Fibers share what the compiler takes for one thread's: each gets a copy. */
 void *seam_mine(void *variable, size_t size);
 

@@ -37,21 +37,22 @@ static_hides() {
 		grep .
 }
 
-# Nothing but init and destroy allocates, the counters of RANGELOCK_STATS: the rest of the
-# library does not even know how.
+# Nothing but init and destroy allocates, the counters of RANGELOCK_STATS, and the list's
+# pools: the rest of the library does not even know how.
 no_allocator() {
-	! nm -A --undefined-only "$static" 2>&1 | grep -v 'front_life\.c\.o:.* \(calloc\|free\)$' |
+	! nm -A --undefined-only "$static" 2>&1 | grep -v -e 'front_life\.c\.o:.* \(calloc\|free\)$' \
+		-e 'base_rcu\.c\.o:.* aligned_alloc$' |
 		grep -E ' (malloc|calloc|realloc|reallocarray|free|aligned_alloc|posix_memalign|mmap|brk|sbrk|__tls_get_addr)(@|$)'
 }
 
-no_more_than_libc() {
-	! readelf -d "$shared" | grep NEEDED | grep -vE 'lib(c|pthread|tsan|asan|ubsan)\.so|ld-linux'
+no_more_than_libc_and_urcu() {
+	! readelf -d "$shared" | grep NEEDED | grep -vE 'lib(c|pthread|tsan|asan|ubsan|urcu-bp|urcu-common)\.so|ld-linux'
 }
 
 check "the shared library exports the calls of the header and no more" exports_what_the_header_declares
 check "every export has a version" versioned
 check "the soname is that of the major version" soname
 check "the static library hides its internals" static_hides
-check "none but init and destroy ask for an allocator" no_allocator
-check "nothing but the C library is needed" no_more_than_libc
+check "none but init, destroy and the pools ask for an allocator" no_allocator
+check "nothing but the C library and liburcu is needed" no_more_than_libc_and_urcu
 tap_end

@@ -25,7 +25,9 @@ WORDS = " ".join(sys.argv[4 if ONLY else 2:])
 
 LIBRARY = ["check/check.c", "front/answer.c", "front/change.c", "front/enter.c", "front/life.c",
            "front/lock.c", "front/reserve.c", "front/submit.c", "front/vector.c", "front/word.c",
-           "base/annotate.c", "base/itree.c", "tree/tree.c", "wait/wait.c"]
+           "base/annotate.c", "base/itree.c", "list/list.c", "list/pool.c", "tree/tree.c",
+           "wait/wait.c"]
+NATIVE = ["base/rcu.c"]  # which the explorer has its own of
 PROGRAMS = {
     "itree": ["tests/unit/test_itree.c"],
     "annotate": ["tests/unit/test_annotate.c"],
@@ -40,6 +42,9 @@ PROGRAMS = {
     "change": ["tests/unit/test_change.c"],
     "vector": ["tests/unit/test_vector.c"],
     "reserve": ["tests/unit/test_reserve.c"],
+    "list-arguments": ["tests/unit/test_arguments.c"],
+    "list-observe": ["tests/unit/test_observe.c"],
+    "list": ["tests/unit/test_list.c"],
     "stats": ["tests/unit/test_stats.c"],
     "fork": ["tests/unit/test_fork.c"],
     "model": ["tests/model/test_model.c", "tests/model/differential.c", "tests/model/model.c",
@@ -60,7 +65,7 @@ EXPLORE_UNSEEN = [f"tests/explore/{f}.c" for f in ("machine", "memory", "search"
                  + ["tools/common/args.c"]
 EXPLORE_SEAM = ["tests/explore/seam.c", "tests/support/fiber.c"]
 DEFINES = ['-DRANGELOCK_VERSION_STRING="0"', '-DRANGELOCK_TEST_VERSION="0"', "-D_GNU_SOURCE"]
-LIBS = ["-lcheck_pic", "-lsubunit", "-ljansson", "-lm", "-lrt", "-pthread"]
+LIBS = ["-lcheck_pic", "-lsubunit", "-ljansson", "-lurcu-bp", "-lm", "-lrt", "-pthread"]
 TIMEOUT = 60
 NOT_UNDER_TSAN = ["model"]  # slow there, and blind to orders: it is one thread
 
@@ -78,7 +83,8 @@ def build_tests(work, extra):
     """The tests' own objects, shared by all mutants."""
     include = [ROOT / "include", ROOT / "lib", ROOT / "tools", ROOT / "tests"]
     support = compile_all([ROOT / s for s in SUPPORT], work / "support", include, extra)
-    tests = {name: compile_all([ROOT / s for s in sources], work / name, include, extra)
+    tests = {name: compile_all([ROOT / s for s in sources], work / name, include,
+                               extra + ["-DTEST_ON_LIST"] * name.startswith("list-"))
                    + ([] if name == "stress" else support)
              for name, sources in PROGRAMS.items()}
     tests["explore"] = [
@@ -95,7 +101,7 @@ def build_tests(work, extra):
 
 def seam_flags(extra):
     return ['-DRL_ATOMIC_HEADER="explore/seam.h"',
-            "-DRL_MAX_BYPASS=4", "-O2",
+            "-DRL_MAX_BYPASS=4", "-DRL_POOL_BATCH=1", "-DRL_LEFT_MAX=2", "-O2",
             "-DEXPLORE_TSAN" if extra else "-DEXPLORE_OWN_RUNTIME"]
 
 
@@ -105,6 +111,8 @@ def seen_flags(extra):
 
 def build_library(root, out, explored, extra, files=LIBRARY):
     include = [ROOT / "include", root / "lib", ROOT / "tests", ROOT / "tools"]
+    if files is LIBRARY and not explored:
+        files = LIBRARY + NATIVE
     return compile_all([root / "lib" / f for f in files], out, include,
                        seen_flags(extra) if explored else extra)
 

@@ -4,6 +4,8 @@
 #define TESTS_SUITE_H
 
 #include <check.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Run the suite, print TAP; the exit status of main. */
@@ -24,6 +26,37 @@ uint64_t scaled(uint64_t n);
 	do {                                            \
 		if (!(condition))                       \
 			ck_abort_msg("%s", #condition); \
+	} while (0)
+
+/*
+ * The same tests on another engine: a program that is built with TEST_ON_LIST has its
+ * locks from this, without a call of rangelock_init().
+ */
+#ifdef TEST_ON_LIST
+#include "base/lock.h"
+
+#define ENGINE_AT offsetof(struct lock, engine)
+#define ENGINE_SHIFT \
+	(8 * (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__ ? 6 - ENGINE_AT % 8 : ENGINE_AT % 8))
+
+#undef RANGELOCK_INITIALIZER
+#define RANGELOCK_INITIALIZER                                                      \
+	{                                                                          \
+		{                                                                  \
+			[ENGINE_AT / 8] = (uint64_t)RANGELOCK_LIST << ENGINE_SHIFT \
+		}                                                                  \
+	}
+enum { ON_LIST = true };
+#else
+enum { ON_LIST = false };
+#endif
+
+/* Of the tests of one that every engine goes through, one that asks for strict FIFO, a
+ * hand-over, or the short mutex. */
+#define add_tree_test(tc, test)                   \
+	do {                                      \
+		if (!ON_LIST)                     \
+			tcase_add_test(tc, test); \
 	} while (0)
 
 #endif

@@ -293,7 +293,7 @@ int main(void)
 	tcase_add_test(tc, many_readers_hold_one_range_together);
 	tcase_add_test(tc, a_random_crowd_matches_the_model);
 	tcase_add_test(tc, of_two_trylocks_that_meet_one_succeeds);
-	tcase_add_test(tc, a_waiting_request_blocks_only_what_it_conflicts_with);
+	add_tree_test(tc, a_waiting_request_blocks_only_what_it_conflicts_with);
 	tcase_add_test(tc, however_many_hold_none_is_overlooked);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

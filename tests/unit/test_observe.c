@@ -137,7 +137,7 @@ int main(void)
 	TCase *tc = tcase_create("observe");
 
 	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, walk_shows_every_request_in_order_of_start);
+	add_tree_test(tc, walk_shows_every_request_in_order_of_start);
 	tcase_add_test(tc, walk_shows_the_one_in_the_lock_word);
 	tcase_add_test(tc, walk_ends_where_it_is_told_to);
 	tcase_add_test(tc, is_locked_asks_for_every_unit_in_the_mode);

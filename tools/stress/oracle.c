@@ -226,11 +226,11 @@ void judge_picture(struct oracle *o, const struct subject *s, const struct pictu
 	for (unsigned i = 0; i < p->n; i++) {
 		const struct rangelock_info *a = &p->all[i];
 
-		if ((s->fifo || s->barging) && i > 0 && a->start < a[-1].start)
+		if ((s->fifo || s->barging || s->torn) && i > 0 && a->start < a[-1].start)
 			violation(o, "walk: [%" PRIu64 ", ...) is shown after [%" PRIu64 ", ...)",
 				  a->start, a[-1].start);
 		for (const struct rangelock_info *b = p->all; b < a; b++)
-			if (!are_compatible(a, b))
+			if (!s->torn && !are_compatible(a, b))
 				violation(o,
 					  "walk: [%" PRIu64 ", %" PRIu64 ") is %s and [%" PRIu64
 					  ", %" PRIu64 ") is %s, and they conflict",

@@ -16,7 +16,9 @@ static const struct subject tree = {
 static const struct subject tree_barging = {
 	.name = "tree-barging", .engine = RANGELOCK_TREE, .barging = true, LIBRARY_CALLS
 };
-static const struct subject list = { .name = "list", .engine = RANGELOCK_LIST, LIBRARY_CALLS };
+static const struct subject list = {
+	.name = "list", .engine = RANGELOCK_LIST, .torn = true, LIBRARY_CALLS
+};
 static const struct subject sharded = { .name = "sharded",
 					.engine = RANGELOCK_SHARDED,
 					LIBRARY_CALLS };

@@ -10,6 +10,7 @@ struct subject {
 	enum rangelock_engine engine;
 	bool fifo;    /* strictly: what a walk shows must add up */
 	bool barging; /* the same, but that who arrives may pass those that wait */
+	bool torn;    /* a walk is not a picture of one moment */
 
 	int (*init)(struct rangelock *, const struct rangelock_attr *);
 	int (*destroy)(struct rangelock *);

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* rcu.h with liburcu. */
+#include "base/rcu.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <urcu-bp.h>
+
+#include "base/annotate.h"
+#include "base/atomic.h"
+
+/* ThreadSanitizer does not see into liburcu. */
+#if defined(__SANITIZE_THREAD__) || RL_HAS_FEATURE(thread_sanitizer)
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+#define tsan_acquire(p) __tsan_acquire(p)
+#define tsan_release(p) __tsan_release(p)
+#else
+#define tsan_acquire(p) ((void)(p))
+#define tsan_release(p) ((void)(p))
+#endif
+
+static char sections_end, periods_begin; /* addresses only */
+
+void rl_rcu_read_lock(void)
+{
+	urcu_bp_read_lock();
+	tsan_acquire(&periods_begin); /* R2 */
+}
+
+void rl_rcu_read_unlock(void)
+{
+	tsan_release(&sections_end); /* R1 */
+	urcu_bp_read_unlock();
+}
+
+void rl_rcu_synchronize(void)
+{
+	tsan_release(&periods_begin);
+	urcu_bp_synchronize_rcu();
+	tsan_acquire(&sections_end);
+}
+
+void *rl_rcu_allocate(size_t size)
+{
+	return aligned_alloc(64, size);
+}
+
+/* ---- Threads and processes ---- */
+
+static pthread_key_t key;
+static bool key_is_made;
+static void (*_Atomic end_of_thread)(void *);
+
+/* Once for each process; a child has none of its parent's other threads. */
+static void __attribute__((constructor)) prepare(void)
+{
+	pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child);
+}
+
+static void run_end(void *arg)
+{
+	rl_load(&end_of_thread, relaxed)(arg);
+}
+
+static void make_key(void)
+{
+	key_is_made = pthread_key_create(&key, run_end) == 0;
+}
+
+bool rl_rcu_at_thread_end(void (*fn)(void *), void *arg)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	rl_store(&end_of_thread, fn, relaxed); /* all bring the same */
+	pthread_once(&once, make_key);
+	return key_is_made && pthread_setspecific(key, arg) == 0;
+}

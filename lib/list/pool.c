@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Pools of nodes: pool.h.
+ *
+ * A node is in use, free in one thread's pool, retired in one, or in the stock, which
+ * is what threads that have ended, or that retire more than they take, leave to others.
+ * Of the stock all is retired.  It is a stack to which nodes are pushed, and from which
+ * all are taken at once: so it knows no ABA.
+ *
+ *   release                      acquire
+ *   push to the stock (CAS)      exchange that takes it
+ */
+#include "list/pool.h"
+
+#include <stddef.h>
+
+#include "base/rcu.h"
+
+#ifndef RL_POOL_BATCH
+#define RL_POOL_BATCH 256 /* nodes that share a grace period, and an allocation */
+#endif
+
+#ifndef rl_note_nodes
+#define rl_note_nodes(n) ((void)0) /* how many more are in use */
+#endif
+
+struct pool {
+	struct list_node *free, *retired;
+	struct list_node *retired_first; /* the end of that chain */
+	uint32_t n_retired;
+	bool known; /* to be emptied when the thread ends */
+};
+
+static RL_THREAD_LOCAL struct pool pool;
+static _Atomic(struct list_node *) stock;
+
+static void push_to_stock(struct list_node *first, struct list_node *last)
+{
+	struct list_node *head = rl_load(&stock, relaxed);
+
+	do
+		last->link = head;
+	while (!rl_cas(&stock, &head, first, release, relaxed));
+}
+
+static void make_free(struct pool *mine, struct list_node *node)
+{
+	node->link = mine->free;
+	mine->free = node;
+}
+
+static void release_retired(struct pool *mine)
+{
+	if (mine->retired)
+		push_to_stock(mine->retired, mine->retired_first);
+	mine->retired = NULL;
+	mine->n_retired = 0;
+}
+
+static void leave_all(void *arg)
+{
+	struct pool *mine = arg;
+	struct list_node *last = mine->free;
+
+	release_retired(mine);
+	if (last) {
+		while (last->link)
+			last = last->link;
+		push_to_stock(mine->free, last);
+	}
+	mine->free = NULL;
+	mine->known = false;
+}
+
+/* After a grace period. */
+static void use_retired(struct pool *mine)
+{
+	rl_rcu_synchronize();
+	mine->free = mine->retired;
+	mine->retired = NULL;
+	mine->n_retired = 0;
+}
+
+/* Two batches of the stock, and the rest back to it.  False: it is empty. */
+static bool use_stock(struct pool *mine)
+{
+	struct list_node *first = rl_load(&stock, relaxed) ? rl_exchange(&stock, NULL, acquire)
+							   : NULL;
+	struct list_node *last = first;
+
+	if (!first)
+		return false;
+	for (int i = 1; i < 2 * RL_POOL_BATCH && last->link; i++)
+		last = last->link;
+	struct list_node *rest = last->link;
+	last->link = NULL;
+	if (rest) {
+		last = rest;
+		while (last->link)
+			last = last->link;
+		push_to_stock(rest, last);
+	}
+	rl_rcu_synchronize();
+	mine->free = first;
+	return true;
+}
+
+static bool allocate(struct pool *mine)
+{
+	struct list_node *nodes = rl_rcu_allocate(RL_POOL_BATCH * sizeof(*nodes));
+
+	for (int i = 0; nodes && i < RL_POOL_BATCH; i++)
+		make_free(mine, &nodes[i]);
+	return nodes;
+}
+
+static void refill(struct pool *mine)
+{
+	if (!mine->known)
+		mine->known = rl_rcu_at_thread_end(leave_all, mine);
+	if (mine->n_retired >= RL_POOL_BATCH)
+		use_retired(mine);
+	else if (!use_stock(mine) && !allocate(mine) && mine->retired)
+		use_retired(mine);
+}
+
+struct list_node *rl_pool_take(void)
+{
+	struct pool *mine = rl_mine(pool);
+
+	if (!mine->free)
+		refill(mine);
+	struct list_node *node = mine->free;
+	if (node) {
+		mine->free = node->link;
+		rl_note_nodes(1);
+	}
+	return node;
+}
+
+void rl_pool_give_back(struct list_node *node)
+{
+	rl_note_nodes(-1);
+	make_free(rl_mine(pool), node);
+}
+
+void rl_pool_retire(struct list_node *node)
+{
+	struct pool *mine = rl_mine(pool);
+
+	rl_note_nodes(-1);
+	if (!mine->retired)
+		mine->retired_first = node;
+	node->link = mine->retired; /* P1 */
+	mine->retired = node;
+	if (++mine->n_retired == 2 * RL_POOL_BATCH)
+		release_retired(mine);
+}
+
+#ifdef RL_ATOMIC_HEADER
+void rl_pool_forget(void)
+{
+	rl_store(&stock, NULL, relaxed);
+}
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The words of a node of the list engine; list.c says who changes them, and when. */
+#ifndef RL_LIST_STATE_H
+#define RL_LIST_STATE_H
+
+#include <stdint.h>
+
+/* list_node.next: the address of the next node, and */
+enum { NEXT_MARK = 1 }; /* this node is not in the list any more */
+
+/* list_node.state */
+enum {
+	STATE_TRYING = 0, /* it looks whether anything is in its way */
+	STATE_PENDING,	  /* something is: it waits */
+	STATE_HELD,
+	STATE_GONE,
+	STATE_PHASE = 3,
+
+	STATE_WRITE = 4,   /* its mode */
+	STATE_TICKET = 8,  /* it has a ticket: has waited, or is about to */
+	STATE_BEATEN = 16, /* TRYING: one that goes first has come; look again */
+	STATE_ASKED = 32,  /* TRYING: those in `waiters` want to know what comes of it */
+	STATE_CANCELED = 64,
+	STATE_BYPASS = 256 /* how often it was passed while PENDING: from this bit on */
+};
+
+/* list_node.waiters: the address of the last one that came, and */
+enum {
+	WAITERS_CLOSED = 1, /* nobody may wait for this node: it has left */
+	WAITERS_LEFT = 2,   /* how many have given up and still stand there: bits 1 to 5 */
+	WAITERS_MASK = 63
+};
+
+#endif

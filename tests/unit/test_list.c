@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the list engine promises beside the others: the bound, its pools, its life. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/actor.h"
+#include "support/suite.h"
+
+static struct rangelock lock;
+static struct rangelock_req a, b, c;
+static const struct rangelock_attr on_list = { .engine = RANGELOCK_LIST };
+
+/* Memory for nodes, counted and at times refused. */
+static _Atomic unsigned allocations;
+static bool scarce;
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+	void *p;
+
+	allocations++;
+	return scarce || posix_memalign(&p, alignment, size) ? NULL : p;
+}
+
+static void make_lock(void)
+{
+	ck_assert_int_eq(rangelock_init(&lock, &on_list), 0);
+}
+
+static void end_lock(void)
+{
+	ck_assert_int_eq(population(&lock), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), EINVAL);
+}
+
+START_TEST(one_who_waits_is_passed_as_often_as_is_promised)
+{
+	struct actor waiter;
+	int passed = 0;
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 2), 0);
+	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 1, 4);
+	while (passed <= RANGELOCK_MAX_BYPASS && rangelock_trywrlock(&lock, &b, 3, 4) == 0) {
+		passed++;
+		must(rangelock_unlock(&lock, &b) == 0);
+	}
+	ck_assert_int_le(passed, RANGELOCK_MAX_BYPASS);
+	ck_assert_int_ge(passed, RANGELOCK_MAX_BYPASS / 2);
+	ck_assert_int_eq(rangelock_tryrdlock(&lock, &b, 3, 4), EBUSY);
+	ck_assert_int_eq(rangelock_tryrdlock(&lock, &b, 4, 5), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	actor_finish(&waiter);
+}
+END_TEST
+
+START_TEST(writers_that_wait_go_one_by_one_in_order)
+{
+	enum { N = 4 };
+	struct actor queue[N];
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 10), 0);
+	for (int i = 0; i < N; i++)
+		actor_queue(&queue[i], &lock, RANGELOCK_WRITE, 0, 10);
+	for (int i = 0; i < N; i++)
+		ck_assert_int_eq(look_at(&lock, &queue[i].req).blockers, i + 1);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	for (int i = 0; i < N; i++) {
+		ck_assert_int_eq(actor_join(&queue[i]), 0);
+		for (int k = i + 1; k < N; k++)
+			ck_assert(is_waiting(&lock, &queue[k].req));
+		ck_assert_int_eq(rangelock_unlock(&lock, &queue[i].req), 0);
+	}
+}
+END_TEST
+
+START_TEST(a_request_that_waits_is_refused)
+{
+	struct actor waiter;
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 10), 0);
+	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 5, 15);
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &waiter.req, 50, 60), EINVAL);
+	ck_assert_int_eq(rangelock_unlock(&lock, &waiter.req), EPERM);
+	ck_assert(is_waiting(&lock, &waiter.req));
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	actor_finish(&waiter);
+}
+END_TEST
+
+START_TEST(the_steady_state_allocates_nothing)
+{
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	for (uint64_t i = 0; i < scaled(100000); i++) {
+		if (i == 1000)
+			allocations = 0;
+		must(rangelock_wrlock(&lock, &b, 1, 2) == 0);
+		must(rangelock_rdlock(&lock, &c, 2, 3) == 0);
+		must(rangelock_unlock(&lock, &b) == 0);
+		must(rangelock_unlock(&lock, &c) == 0);
+	}
+	ck_assert_uint_eq(allocations, 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+START_TEST(who_gives_up_again_and_again_leaves_nothing_behind)
+{
+	static const struct timespec past = { 0, 0 };
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	for (uint64_t i = 0; i < scaled(10000); i++)
+		must(rangelock_timedwrlock(&lock, &b, 0, 2, &past) == ETIMEDOUT);
+	ck_assert_uint_le(allocations, 8);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+static void *visit_in_a_list(void *arg)
+{
+	struct rangelock_req mine = RANGELOCK_REQ_INITIALIZER;
+
+	(void)arg;
+	must(rangelock_wrlock(&lock, &mine, 5, 6) == 0);
+	must(rangelock_unlock(&lock, &mine) == 0);
+	return NULL;
+}
+
+START_TEST(threads_leave_their_nodes_to_others)
+{
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	for (uint64_t i = 0; i < scaled(1000); i++) {
+		pthread_t thread;
+
+		must(pthread_create(&thread, NULL, visit_in_a_list, NULL) == 0);
+		pthread_join(thread, NULL);
+	}
+	ck_assert_uint_le(allocations, 8);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+START_TEST(without_memory_nothing_is_held)
+{
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	scarce = true;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 2), ENOMEM);
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &b, 0, 2), ENOMEM);
+	ck_assert_int_eq(population(&lock), 1); /* a look needs none */
+	scarce = false;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 2), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+START_TEST(a_list_that_is_in_use_is_not_destroyed)
+{
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), EBUSY);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &b, 1, 2), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+}
+END_TEST
+
+START_TEST(a_child_has_a_pool_of_its_own)
+{
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	visit_in_a_list(NULL);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+
+	pid_t child = fork();
+	if (child == 0) {
+		must(rangelock_wrlock(&lock, &a, 0, 1) == 0);
+		for (int i = 0; i < 1000; i++)
+			visit_in_a_list(NULL);
+		must(rangelock_unlock(&lock, &a) == 0);
+		_exit(rangelock_destroy(&lock));
+	}
+	int status = -1;
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(flags_that_the_list_lacks_are_refused)
+{
+	static const unsigned flags[] = { RANGELOCK_BARGING, RANGELOCK_CHECKED, RANGELOCK_STATS };
+	struct rangelock other;
+
+	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		ck_assert_int_eq(
+		    rangelock_init(&other, &(struct rangelock_attr){ .engine = RANGELOCK_LIST,
+								     .flags = flags[i] }),
+		    ENOTSUP);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("list");
+	TCase *tc = tcase_create("list");
+
+	tcase_add_checked_fixture(tc, make_lock, end_lock);
+	tcase_add_test(tc, one_who_waits_is_passed_as_often_as_is_promised);
+	tcase_add_test(tc, writers_that_wait_go_one_by_one_in_order);
+	tcase_add_test(tc, a_request_that_waits_is_refused);
+	tcase_add_test(tc, the_steady_state_allocates_nothing);
+	tcase_add_test(tc, who_gives_up_again_and_again_leaves_nothing_behind);
+	tcase_add_test(tc, threads_leave_their_nodes_to_others);
+	tcase_add_test(tc, without_memory_nothing_is_held);
+	tcase_add_test(tc, a_list_that_is_in_use_is_not_destroyed);
+	tcase_add_test(tc, a_child_has_a_pool_of_its_own);
+	tcase_add_test(tc, flags_that_the_list_lacks_are_refused);
+	suite_add_tcase(suite, tc);
+	return run_suite(suite);
+}
