@@ -20,7 +20,7 @@ cd "$root"
 afl-clang-fast -std=c11 -O2 -g -D_GNU_SOURCE -DRANGELOCK_VERSION_STRING='"0"' \
 	-Iinclude -Ilib -Itools -Itests -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	tests/model/fuzz.c tests/model/differential.c tests/model/model.c tests/model/operation.c \
-	tests/model/shrink.c tests/model/world.c tests/support/fiber.c lib/*/*.c -pthread -o "$dir/fuzz-model"
+	tests/model/shrink.c tests/model/world.c tests/support/fiber.c lib/*/*.c -lurcu-bp -pthread -o "$dir/fuzz-model"
 
 # It runs on machines that are not set up for it, too.
 AFL_SKIP_CPUFREQ=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 AFL_NO_AFFINITY=1 AFL_NO_UI=1 \

@@ -5,6 +5,7 @@ were killed.  A survivor is a missing test.
 
 Usage: run.py SOURCE_ROOT [--only PROGRAM] [WORDS]
     only mutants whose text contains WORDS; judged by PROGRAM alone
+With RANGELOCK_MUTANTS_SHARE=N in the environment every Nth is tried, others tomorrow.
 """
 import concurrent.futures
 import os
@@ -67,6 +68,8 @@ EXPLORE_SEAM = ["tests/explore/seam.c", "tests/support/fiber.c"]
 DEFINES = ['-DRANGELOCK_VERSION_STRING="0"', '-DRANGELOCK_TEST_VERSION="0"', "-D_GNU_SOURCE"]
 LIBS = ["-lcheck_pic", "-lsubunit", "-ljansson", "-lurcu-bp", "-lm", "-lrt", "-pthread"]
 TIMEOUT = 60
+SHARE = int(os.environ.get("RANGELOCK_MUTANTS_SHARE", "1"))
+TURN = int(time.time()) // 86400 % SHARE
 NOT_UNDER_TSAN = ["model"]  # slow there, and blind to orders: it is one thread
 
 
@@ -199,10 +202,12 @@ def try_mutant(mutant, work, tests, extra):
 
 def main():
     count = failed = 0
+    if SHARE > 1:
+        print(f"# one mutant in {SHARE}, from number {TURN}; RANGELOCK_MUTANTS_SHARE=1: all")
     with tempfile.TemporaryDirectory() as temporary:
         for kind, mutants, extra in (("", MUTANTS + ORDER_MUTANTS, []),
                                      ("tsan: ", ORDER_MUTANTS, ["-fsanitize=thread"])):
-            mutants = [m for m in mutants if WORDS in m[0]]
+            mutants = [m for m in mutants if WORDS in m[0]][TURN::SHARE]
             work = pathlib.Path(temporary) / (kind.strip(": ") or "native")
             tests = build_tests(work, extra)
 
