@@ -18,7 +18,7 @@ export TSAN_OPTIONS="exitcode=99 halt_on_error=1"
 valgrind="valgrind -q --error-exitcode=99"
 
 builds() { # program, compiler with options, library
-	$2 $flags "$source/tests/visible/program.c" "$3" -Wl,-rpath,"$(dirname "$3")" -o "$1"
+	$2 $flags "$source/tests/visible/program.c" "$3" -Wl,-rpath,"$(dirname "$3")" -lurcu-bp -o "$1"
 }
 
 scenarios() { # right or wrong
