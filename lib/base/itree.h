@@ -35,12 +35,6 @@ struct itree {
 	struct itree_node *root; /* NULL = empty; all-zero is valid */
 };
 
-/* Half-open: ranges that only touch do not overlap. */
-static inline bool itree_overlaps(const struct itree_node *n, uint64_t start, uint64_t end)
-{
-	return n->start < end && start < n->end;
-}
-
 static inline bool itree_empty(const struct itree *tree)
 {
 	return tree->root == NULL;
@@ -56,7 +50,7 @@ void rl_itree_remove(struct itree *tree, struct itree_node *node);
 void rl_itree_remark(struct itree_node *node, uint8_t mark);
 
 /* The first node, in tree order, that overlaps [start, end) and has a mark of mask, or
- * NULL. */
+ * NULL.  Ranges are half-open: those that only touch do not overlap. */
 struct itree_node *rl_itree_first(const struct itree *tree, uint64_t start, uint64_t end,
 				  uint8_t mask);
 

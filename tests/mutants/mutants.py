@@ -7,7 +7,7 @@ to find it, run first; the others follow if it does not.  ORDER_MUTANTS, weakene
 orders, run natively, where the explorer must find them, and under ThreadSanitizer.
 """
 
-ITREE, ITREE_H = "lib/base/itree.c", "lib/base/itree.h"
+ITREE = "lib/base/itree.c"
 TREE, LOCK_H = "lib/tree/tree.c", "lib/base/lock.h"
 WORD, WORD_H = "lib/front/word.c", "lib/front/word.h"
 LOCK, LIFE, FRONT_H = "lib/front/lock.c", "lib/front/life.c", "lib/front/front.h"
@@ -45,10 +45,10 @@ MUTANTS = [
     ("the search stops a unit early", ITREE,
      "for (; n && n->start < end;",
      "for (; n && n->start + 1 < end;", "itree"),
-    ("ranges that touch overlap (end)", ITREE_H,
-     "return n->start < end && start < n->end;", "return n->start < end && start <= n->end;", "conflicts"),
-    ("ranges that touch overlap (start)", ITREE_H,
-     "return n->start < end && start < n->end;", "return n->start <= end && start < n->end;", "conflicts"),
+    ("ranges that touch overlap (end)", ITREE,
+     "		if (n->end > start && n->mark & mask)", "		if (n->end >= start && n->mark & mask)", "conflicts"),
+    ("ranges that touch overlap (start)", ITREE,
+     "for (; n && n->start < end;", "for (; n && n->start <= end;", "conflicts"),
 
     ("marks forget the left subtree", ITREE,
      "	if (n->left)\n		marks |= n->left->marks;\n", "", "itree"),
