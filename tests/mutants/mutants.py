@@ -756,7 +756,7 @@ MUTANTS = [
      "		error = EBUSY;\n		if (lock->stats)\n			lock->stats->cancels++;\n	}\n	rl_leave_and_answer(lock, &answers);\n	return error;\n}\n", "stats"),
     ("counters of a lock that cannot be made are lost", LIFE,
      "		return ENOTSUP;\n\n	struct rangelock_stats *stats = NULL;",
-     "		return free(calloc(1, 1)), ENOTSUP;\n\n	struct rangelock_stats *stats = NULL;", "faults"),
+     "		return ({ char *volatile early = calloc(1, 1); free(early); ENOTSUP; });\n\n	struct rangelock_stats *stats = NULL;", "faults"),
     ("counters without memory", LIFE,
      "			return ENOMEM;", "			;", "faults"),
     ("destroy keeps the counters", LIFE,
