@@ -571,7 +571,7 @@ static void give_up(struct lock *lock, struct list_node *x, const struct list_no
 static int contend(struct lock *lock, struct list_node *x, const struct list_want *want)
 {
 	const struct timespec *abstime = want->abstime;
-	bool has_ticket = false, was_beaten = false;
+	bool has_ticket = false;
 
 	for (;;) {
 		struct list_node *behind = NULL;
@@ -586,7 +586,6 @@ static int contend(struct lock *lock, struct list_node *x, const struct list_wan
 			rl_rcu_read_unlock();
 			if (verdict == DECIDED)
 				return 0;
-			was_beaten = true;
 			error = verdict == CANCELED ? ECANCELED : 0;
 		} else if (want->try && (theirs & STATE_PHASE) == STATE_TRYING) {
 			/* Not before it is known what comes of that one. */
@@ -630,7 +629,7 @@ static int contend(struct lock *lock, struct list_node *x, const struct list_wan
 			give_up(lock, x, behind);
 			return error;
 		}
-		if (!has_ticket && !want->try && (q || was_beaten)) {
+		if (!has_ticket && !want->try) {
 			take_ticket(lock, x);
 			has_ticket = true;
 		}

@@ -50,8 +50,7 @@ void seam_plain(const void *p, size_t size, bool write);
 		uint64_t seam_seen_ = SEAM_WORD(*seam_expected_);                        \
 		bool seam_done_ = seam_cas(p, sizeof(*(p)), &seam_seen_, SEAM_WORD(v),   \
 					   ORDER_##success, ORDER_##failure, SEAM_SITE); \
-		if (!seam_done_)                                                         \
-			*seam_expected_ = SEAM_VALUE(p) seam_seen_;                      \
+		*seam_expected_ = SEAM_VALUE(p) seam_seen_;                              \
 		seam_done_;                                                              \
 	})
 

@@ -159,6 +159,68 @@ START_TEST(without_memory_nothing_is_held)
 }
 END_TEST
 
+/* From 2 on, while there is memory. */
+static struct rangelock_req many[1024];
+static unsigned n_many;
+
+static void *hold_many(void *arg)
+{
+	int error = 0;
+
+	(void)arg;
+	for (n_many = 0; n_many < 1024; n_many++) {
+		error = rangelock_wrlock(&lock, &many[n_many], 2 + n_many, 3 + n_many);
+		if (error)
+			break;
+	}
+	must(error == ENOMEM && n_many >= 3);
+	return NULL;
+}
+
+static void release_many(void)
+{
+	while (n_many > 0)
+		ck_assert_int_eq(rangelock_unlock(&lock, &many[--n_many]), 0);
+}
+
+START_TEST(without_memory_what_was_given_back_serves_again)
+{
+	if (is_under_valgrind())
+		return;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 2), 0);
+	scarce = true;
+	hold_many(NULL);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(rangelock_unlock(&lock, &many[i]), 0);
+	for (unsigned i = 0; i < 3; i++)
+		ck_assert_int_eq(rangelock_wrlock(&lock, &many[i], 2 + i, 3 + i), 0);
+	scarce = false;
+	release_many();
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+/* What such a thread holds stays, for others to unlock. */
+START_TEST(a_thread_ends_that_has_no_node_left)
+{
+	pthread_t thread;
+
+	if (is_under_valgrind())
+		return;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	must(pthread_create(&thread, NULL, visit_in_a_list, NULL) == 0); /* leaves nodes */
+	pthread_join(thread, NULL);
+	scarce = true;
+	must(pthread_create(&thread, NULL, hold_many, NULL) == 0);
+	pthread_join(thread, NULL);
+	scarce = false;
+	release_many();
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
 START_TEST(a_list_that_is_in_use_is_not_destroyed)
 {
 	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
@@ -216,6 +278,8 @@ int main(void)
 	tcase_add_test(tc, who_gives_up_again_and_again_leaves_nothing_behind);
 	tcase_add_test(tc, threads_leave_their_nodes_to_others);
 	tcase_add_test(tc, without_memory_nothing_is_held);
+	tcase_add_test(tc, without_memory_what_was_given_back_serves_again);
+	tcase_add_test(tc, a_thread_ends_that_has_no_node_left);
 	tcase_add_test(tc, a_list_that_is_in_use_is_not_destroyed);
 	tcase_add_test(tc, a_child_has_a_pool_of_its_own);
 	tcase_add_test(tc, flags_that_the_list_lacks_are_refused);
