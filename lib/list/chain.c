@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The word, and the sorted list: chain.h; list.c has the invariants, L1 to L8. */
+#include "list/chain.h"
+
+#include "wait/wait.h"
+
+/* ---- The word ---- */
+
+uintptr_t rl_list_word(struct lock *lock)
+{
+	uintptr_t word = rl_load(&lock->word, acquire); /* O1 */
+	unsigned spins = 0;
+	bool slept = false;
+
+	while (is_locked_word(word)) {
+		if (spins < rl_short_spins()) {
+			spins++;
+			rl_relax();
+		} else if ((word & WORD_CONTENDED) ||
+			   rl_cas(&lock->word, &word, WORD_LOCKED | WORD_CONTENDED, relaxed,
+				  relaxed)) {
+			rl_wait->sleep(low_half(lock), WORD_LOCKED | WORD_CONTENDED, NULL);
+			slept = true;
+			spins = 0;
+		}
+		word = rl_load(&lock->word, acquire);
+	}
+	if (slept)
+		rl_wait->wake(low_half(lock));
+	return word;
+}
+
+uintptr_t rl_list_newest_word(struct lock *lock)
+{
+	for (;;) {
+		uintptr_t word = rl_list_word(lock);
+
+		if (rl_cas(&lock->word, &word, word, acq_rel, relaxed))
+			return word;
+	}
+}
+
+void rl_list_unlock_word(struct lock *lock, uintptr_t word)
+{
+	if (rl_exchange(&lock->word, word, acq_rel) & WORD_CONTENDED) /* O1 */
+		rl_wait->wake(low_half(lock));
+}
+
+void rl_list_describe(struct list_node *x, struct req *owner, uint64_t start, uint64_t end,
+		      uint32_t state)
+{
+	x->start = start;
+	x->end = end;
+	x->owner = owner;
+	rl_store(&x->next, 0, relaxed);
+	rl_store(&x->state, state, relaxed);
+	rl_store(&x->park, PARK_WAITING, relaxed);
+	rl_store(&x->waiters, 0, relaxed);
+}
+
+bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
+{
+	struct req *holder = (struct req *)(word - WORD_FAST);
+
+	if (!rl_cas(&lock->word, &word, WORD_LOCKED, acquire, relaxed)) /* L1 */
+		return false;
+	rl_list_describe(x, holder, holder->node.start, holder->node.end,
+			 STATE_HELD | mode_bit(holder->mode));
+	set_held(lock, holder, x);
+	rl_store(&lock->has_been_list, 1, relaxed);
+	rl_list_unlock_word(lock, (uintptr_t)x);
+	return true;
+}
+
+/* ---- The list ---- */
+
+bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place)
+{
+	_Atomic uintptr_t *link;
+	uintptr_t at;
+
+again:
+	link = &lock->word;
+	at = rl_load(link, acquire); /* O2 */
+	if (at != WORD_IDLE && !is_node(at))
+		return false;
+	while (at) {
+		struct list_node *n = to_node(at);
+		uintptr_t next = rl_load(&n->next, seq_cst); /* O2, O3, L8 */
+
+		if (next & NEXT_MARK) {
+			next -= NEXT_MARK;
+			if (!rl_cas(link, &at, next, acq_rel, relaxed)) /* L3 */
+				goto again;
+		} else {
+			if (n->start >= start)
+				break;
+			link = &n->next;
+		}
+		at = next;
+	}
+	ret_place->link = link;
+	ret_place->next = at;
+	return true;
+}
+
+bool rl_list_insert(struct lock *lock, struct list_node *x)
+{
+	struct place place;
+
+	while (rl_list_find(lock, x->start, &place)) {
+		rl_store(&x->next, place.next, relaxed);
+		if (rl_cas(place.link, &place.next, (uintptr_t)x, seq_cst, relaxed)) /* L4 */
+			return true;
+	}
+	return false;
+}
+
+void rl_list_mark(struct list_node *x)
+{
+	uintptr_t next = rl_load(&x->next, relaxed);
+
+	while (!rl_cas(&x->next, &next, next | NEXT_MARK, seq_cst, relaxed)) /* O3, L8 */
+		;
+}
+
+void rl_list_unlink(struct lock *lock, const struct list_node *x)
+{
+	struct place place;
+
+	rl_list_find(lock, x->start + 1, &place);
+}

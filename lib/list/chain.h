@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The list itself: the lock word and the nodes that it leads to, sorted by start.  list.c
+ * has the invariants.  Whoever follows links is in a read section (base/rcu.h).
+ */
+#ifndef RL_LIST_CHAIN_H
+#define RL_LIST_CHAIN_H
+
+#include "base/lock.h"
+#include "list/pool.h"
+#include "list/state.h"
+
+static inline bool is_node(uintptr_t word)
+{
+	return word && !(word & (_Alignof(struct list_node) - 1));
+}
+
+static inline struct list_node *to_node(uintptr_t link)
+{
+	return (struct list_node *)(link & ~(uintptr_t)NEXT_MARK);
+}
+
+static inline uint32_t mode_bit(unsigned mode)
+{
+	return mode == RANGELOCK_WRITE ? STATE_WRITE : 0;
+}
+
+static inline unsigned mode_of(uint32_t state)
+{
+	return state & STATE_WRITE ? RANGELOCK_WRITE : RANGELOCK_READ;
+}
+
+/* It waits in lock, where a cancel finds it. */
+static inline bool waits_here(const struct lock *lock, const struct req *req)
+{
+	return rl_load(&req->place, seq_cst) == ((uintptr_t)lock | PLACE_WAITS); /* L8 */
+}
+
+static inline void set_waiting(const struct lock *lock, struct req *req, struct list_node *x)
+{
+	rl_store(&req->list_node, x, relaxed);
+	rl_store(&req->place, (uintptr_t)lock | PLACE_WAITS, seq_cst); /* L8 */
+}
+
+static inline void set_idle(struct req *req)
+{
+	rl_store(&req->place, 0, release);
+	req->state = REQ_IDLE;
+}
+
+static inline void set_held(const struct lock *lock, struct req *req, struct list_node *x)
+{
+	rl_store(&req->list_node, x, relaxed);
+	rl_store(&req->place, (uintptr_t)lock, release);
+	req->state = REQ_HELD;
+}
+
+static inline bool holds_here(const struct lock *lock, const struct req *req)
+{
+	return req->state == REQ_HELD && lock_of(req) == lock;
+}
+
+/* The word, once it is not LOCKED.  Whoever has slept wakes the next one. */
+uintptr_t rl_list_word(struct lock *lock);
+
+/* The same, and no old value: by what the caller knows it may be about to judge. */
+uintptr_t rl_list_newest_word(struct lock *lock);
+
+/* From LOCKED to word. */
+void rl_list_unlock_word(struct lock *lock, uintptr_t word);
+
+/* Of a node that nobody else sees. */
+void rl_list_describe(struct list_node *x, struct req *owner, uint64_t start, uint64_t end,
+		      uint32_t state);
+
+/* Make a list of x, which is to stand for the holder in the word.  False: it has changed. */
+bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x);
+
+/* A place between two nodes: *link leads to next. */
+struct place {
+	_Atomic uintptr_t *link;
+	uintptr_t next;
+};
+
+/* The place before the first node that does not start below start, while all that are
+ * marked on the way are unlinked.  False: there is no list in the word. */
+bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place);
+
+/* False: there is no list in the word. */
+bool rl_list_insert(struct lock *lock, struct list_node *x);
+
+/* From here on x is not in the list. */
+void rl_list_mark(struct list_node *x);
+
+/* See to it that x, which is marked, cannot be found any more. */
+void rl_list_unlink(struct lock *lock, const struct list_node *x);
+
+#endif

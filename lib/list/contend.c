@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What becomes of a node that is in the list: contend.h; list.c has the invariants, L4 to L9. */
+#include "list/contend.h"
+
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "wait/wait.h"
+
+_Static_assert(RL_MAX_BYPASS < 1 << 23, "a state counts bypasses");
+
+/* How many may have given up and stand behind one node still; tests make it small. */
+#ifndef RL_LEFT_MAX
+#define RL_LEFT_MAX 31
+#endif
+
+/* ---- Who waits for whom ---- */
+
+static void wake_all(uintptr_t waiters)
+{
+	struct list_node *n = (struct list_node *)(waiters & ~(uintptr_t)WAITERS_MASK);
+
+	while (n) {
+		struct list_node *next = n->link; /* before it may be gone */
+
+		if (rl_unpark(&n->park, PARK_INVITED) == PARK_ABANDONED) /* O5 */
+			rl_pool_retire(n);
+		n = next;
+	}
+}
+
+/* Wake those who wait for q, which itself goes on. */
+static void kick(struct list_node *q)
+{
+	uintptr_t waiters = rl_load(&q->waiters, relaxed);
+
+	while (!(waiters & WAITERS_CLOSED) && waiters)
+		if (rl_cas(&q->waiters, &waiters, 0, acq_rel, relaxed)) { /* O4 */
+			wake_all(waiters);
+			return;
+		}
+}
+
+/* Have x woken when q stops being in its way.  False: it has left. */
+static bool stand_behind(struct list_node *x, struct list_node *q)
+{
+	uintptr_t waiters = rl_load(&q->waiters, acquire); /* O4 */
+
+	do {
+		if (waiters & WAITERS_CLOSED)
+			return false;
+		x->link = (struct list_node *)(waiters & ~(uintptr_t)WAITERS_MASK);
+	} while (!rl_cas(&q->waiters, &waiters, (uintptr_t)x | (waiters & WAITERS_MASK), acq_rel,
+			 acquire)); /* O4 */
+	return true;
+}
+
+/* x, which stood behind q, has given up.  Once many have, q lets go of them. */
+static void count_left(struct lock *lock, const struct list_node *x, const struct list_node *q)
+{
+	uintptr_t at = rl_load(&lock->word, acquire); /* O2 */
+
+	if (!is_node(at))
+		return;
+	for (struct list_node *n = to_node(at); n && n->start < x->end;
+	     n = to_node(rl_load(&n->next, acquire))) {
+		if (n != q)
+			continue;
+		uintptr_t waiters = rl_load(&n->waiters, relaxed);
+		while (!(waiters & WAITERS_CLOSED)) {
+			if ((waiters & WAITERS_MASK) / WAITERS_LEFT >= RL_LEFT_MAX) {
+				kick(n);
+				return;
+			}
+			if (rl_cas(&n->waiters, &waiters, waiters + WAITERS_LEFT, relaxed, relaxed))
+				return;
+		}
+		return;
+	}
+}
+
+void rl_list_leave(struct lock *lock, struct list_node *x)
+{
+	rl_list_mark(x);
+	wake_all(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
+	rl_list_unlink(lock, x);
+}
+
+/* ---- Conflicts ---- */
+
+/* Both are TRYING. */
+static bool goes_first(const struct list_node *x, bool x_has_ticket, const struct list_node *q,
+		       uint32_t q_state)
+{
+	bool q_has_ticket = q_state & STATE_TICKET;
+
+	if (x_has_ticket != q_has_ticket)
+		return x_has_ticket;
+	return x_has_ticket ? x->ticket < q->ticket : x < q;
+}
+
+/* How x looks at others. */
+struct look {
+	uint32_t mine;	 /* its state */
+	bool passing;	 /* count it, where it passes one that waits */
+	bool passed;	 /* there is one that it has passed without counting */
+	uint32_t theirs; /* the state of what is in its way */
+};
+
+/* Is q, which overlaps, in the way of x, which is TRYING? */
+static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look *look)
+{
+	uint32_t s = rl_load(&q->state, seq_cst); /* L4 */
+	bool has_ticket = look->mine & STATE_TICKET;
+
+	if (!((s | look->mine) & STATE_WRITE))
+		return false;
+	for (;;) {
+		look->theirs = s;
+		switch (s & STATE_PHASE) {
+		case STATE_HELD:
+			return true;
+		case STATE_GONE:
+			return false;
+		case STATE_TRYING:
+			if (!goes_first(x, has_ticket, q, s))
+				return true;
+			if (s & STATE_BEATEN ||
+			    rl_cas(&q->state, &s, s | STATE_BEATEN, seq_cst, seq_cst)) /* L4 */
+				return false;
+			break;
+		default: /* PENDING */
+			if (s & STATE_CANCELED)
+				return false;
+			if (has_ticket)
+				return q->ticket < x->ticket;
+			if (s / STATE_BYPASS >= RL_MAX_BYPASS)
+				return true;
+			if (!look->passing) {
+				look->passed = true;
+				return false;
+			}
+			if (rl_cas(&q->state, &s, s + STATE_BYPASS, seq_cst, seq_cst))
+				return false;
+		}
+	}
+}
+
+/* Of those in the way of x the one to wait for: the last before it that has a ticket
+ * itself, since all who wait for the same one are woken at once.  NULL: there is none. */
+static struct list_node *look_around(struct lock *lock, struct list_node *x, struct look *look)
+{
+	struct list_node *best = NULL;
+	uint32_t best_state = 0;
+	uintptr_t at = rl_load(&lock->word, seq_cst); /* L4: a node, since x is one */
+
+	for (struct list_node *n = to_node(at); n && n->start < x->end; n = to_node(at)) {
+		at = rl_load(&n->next, seq_cst); /* L4 */
+		if (n == x || at & NEXT_MARK || n->end <= x->start || !is_in_the_way(x, n, look))
+			continue;
+		/* Who has no ticket does not choose. */
+		if (!(look->mine & STATE_TICKET) && (look->theirs & STATE_PHASE) != STATE_TRYING)
+			return n;
+		bool better = !best || (look->theirs & STATE_TICKET &&
+					(!(best_state & STATE_TICKET) || best->ticket < n->ticket));
+		if (better && (look->theirs & STATE_PHASE) != STATE_HELD) {
+			best = n;
+			best_state = look->theirs;
+		} else if (!best) {
+			best = n;
+			best_state = look->theirs & ~(uint32_t)STATE_TICKET;
+		}
+	}
+	look->theirs = best_state;
+	return best;
+}
+
+static struct list_node *obstacle(struct lock *lock, struct list_node *x, uint32_t *ret_state)
+{
+	struct look look = { .mine = rl_load(&x->state, relaxed) };
+	struct list_node *q = look_around(lock, x, &look);
+
+	if (!q && look.passed) {
+		look.passing = true;
+		q = look_around(lock, x, &look);
+	}
+	*ret_state = look.theirs;
+	return q;
+}
+
+/* ---- One request ---- */
+
+enum verdict { DECIDED, BEATEN, CANCELED };
+
+/* x is TRYING, and becomes what it has found out. */
+static enum verdict decide(struct list_node *x, uint32_t phase)
+{
+	uint32_t s = rl_load(&x->state, relaxed);
+	const uint32_t cleared = STATE_PHASE | STATE_BEATEN | STATE_ASKED;
+
+	for (;;) {
+		if (s & STATE_CANCELED)
+			return CANCELED;
+		if (phase == STATE_HELD && s & STATE_BEATEN) {
+			if (rl_cas(&x->state, &s, s & ~(uint32_t)STATE_BEATEN, seq_cst, seq_cst))
+				return BEATEN; /* L4 */
+		} else if (rl_cas(&x->state, &s, (s & ~cleared) | phase, seq_cst,
+				  seq_cst)) { /* L4 */
+			if (s & STATE_ASKED)
+				kick(x);
+			return DECIDED;
+		}
+	}
+}
+
+/* How many tickets there have been.  Where a lock is not aligned for a word of 64 bits all
+ * locks share one. */
+static _Atomic uint64_t *tickets_of(struct lock *lock)
+{
+#if UINTPTR_MAX > UINT32_MAX
+	return &lock->tickets;
+#else
+	static _Atomic uint64_t tickets;
+
+	(void)lock;
+	return &tickets;
+#endif
+}
+
+static void take_ticket(struct lock *lock, struct list_node *x)
+{
+	uint64_t tickets = rl_load(tickets_of(lock), relaxed);
+	uint32_t s = rl_load(&x->state, relaxed);
+
+	while (!rl_cas(tickets_of(lock), &tickets, tickets + 1, relaxed, relaxed))
+		;
+	x->ticket = tickets;
+	set_waiting(lock, x->owner, x);
+	while (!rl_cas(&x->state, &s, (s & ~(uint32_t)STATE_BEATEN) | STATE_TICKET, seq_cst,
+		       seq_cst)) /* L4 */
+		;
+}
+
+/* PENDING -> TRYING.  False: it is canceled. */
+static bool try_again(struct list_node *x)
+{
+	uint32_t s = rl_load(&x->state, relaxed);
+
+	do {
+		if (s & STATE_CANCELED)
+			return false;
+	} while (
+	    !rl_cas(&x->state, &s, s - STATE_PENDING + STATE_TRYING, seq_cst, seq_cst)); /* L4 */
+	return true;
+}
+
+/* Those behind q want to know what it decides. */
+static void ask(struct list_node *q)
+{
+	uint32_t s = rl_load(&q->state, seq_cst);
+
+	while ((s & STATE_PHASE) == STATE_TRYING)
+		if (s & STATE_ASKED || rl_cas(&q->state, &s, s | STATE_ASKED, seq_cst, seq_cst))
+			return;
+	kick(q);
+}
+
+/* End the wait of x, which is GONE or CANCELED; behind is on whose stack it may stand. */
+static void give_up(struct lock *lock, struct list_node *x, const struct list_node *behind)
+{
+	rl_store(&x->state, STATE_GONE, release);
+	set_idle(x->owner);
+	rl_rcu_read_lock();
+	rl_list_leave(lock, x);
+	if (behind)
+		count_left(lock, x, behind);
+	/* Whoever comes for it afterwards retires it. */
+	if (!behind || rl_exchange(&x->park, PARK_ABANDONED, acq_rel) == PARK_INVITED) /* O5 */
+		rl_pool_retire(x);
+	rl_rcu_read_unlock();
+}
+
+int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_want *want)
+{
+	const struct timespec *abstime = want->abstime;
+	bool has_ticket = false;
+
+	for (;;) {
+		struct list_node *behind = NULL;
+		enum verdict verdict;
+		uint32_t theirs;
+		int error = 0;
+
+		rl_rcu_read_lock();
+		struct list_node *q = obstacle(lock, x, &theirs);
+		if (!q) {
+			verdict = decide(x, STATE_HELD);
+			rl_rcu_read_unlock();
+			if (verdict == DECIDED)
+				return 0;
+			error = verdict == CANCELED ? ECANCELED : 0;
+		} else if (want->try && (theirs & STATE_PHASE) == STATE_TRYING) {
+			/* Not before it is known what comes of that one. */
+			rl_store(&x->park, PARK_WAITING, relaxed);
+			bool stands = stand_behind(x, q);
+			if (stands)
+				ask(q);
+			rl_rcu_read_unlock();
+			if (stands)
+				rl_park(&x->park, 0, NULL);
+			continue;
+		} else if (want->try) {
+			rl_rcu_read_unlock();
+			error = EBUSY;
+		} else if (!has_ticket) {
+			rl_rcu_read_unlock();
+			if (abstime && (abstime->tv_nsec < 0 || abstime->tv_nsec > 999999999))
+				error = EINVAL;
+		} else {
+			uint32_t crowd = (theirs & STATE_PHASE) == STATE_HELD ? 1 : 2;
+
+			rl_store(&x->park, PARK_WAITING, relaxed);
+			verdict = decide(x, STATE_PENDING);
+			bool stands = verdict == DECIDED && stand_behind(x, q);
+			rl_rcu_read_unlock();
+			if (verdict == CANCELED) {
+				error = ECANCELED;
+			} else if (stands) {
+				enum park answer = rl_park(&x->park, crowd, abstime);
+
+				if (answer != PARK_INVITED)
+					behind = q;
+				if (answer == PARK_TIMED_OUT)
+					error = decide(x, STATE_GONE) == CANCELED ? ECANCELED
+										  : ETIMEDOUT;
+			}
+			if (!error && !try_again(x))
+				error = ECANCELED;
+		}
+		if (error) {
+			give_up(lock, x, behind);
+			return error;
+		}
+		if (!has_ticket && !want->try) {
+			take_ticket(lock, x);
+			has_ticket = true;
+		}
+	}
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Who holds, who goes first, and who waits for whom: list.c has the invariants.
+ */
+#ifndef RL_LIST_CONTEND_H
+#define RL_LIST_CONTEND_H
+
+#include "list/chain.h"
+#include "list/list.h"
+
+/* x is in the list, and TRYING.  0: it is HELD.  Else it has left, its owner is idle, and the
+ * error is EBUSY, ETIMEDOUT, ECANCELED, or EINVAL for an abstime that is none. */
+int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_want *want);
+
+/* In a read section: take x out of the list, and wake those who wait for it. */
+void rl_list_leave(struct lock *lock, struct list_node *x);
+
+#endif
