@@ -104,7 +104,9 @@ struct __attribute__((may_alias)) lock {
 #if UINTPTR_MAX > UINT32_MAX
 			_Atomic uint64_t tickets; /* else list.c has them for all locks */
 #endif
-			_Atomic uint32_t has_been_list; /* its word has led to nodes, since init */
+			_Atomic uint32_t stays; /* 0: its word has never led to nodes; else how
+							 * often it stays a list when it becomes
+							 * empty, and 1 */
 		};
 	};
 	uint32_t commits; /* how many wait */

@@ -14,7 +14,8 @@
  * from the first one, rl_generation.
  *
  * This is the tree engine's.  On a list lock it is IDLE, FAST, LOCKED while the engine
- * reads FAST's request, DEAD, or the address of its first node: list/list.c.
+ * reads FAST's request, DEAD, the address of its first node, or ENGINE, a list without
+ * any: list/list.c.
  *
  * Invariants:
  *

@@ -4,6 +4,12 @@
 
 #include "wait/wait.h"
 
+/* How many requests that are alone an empty list sees before it is IDLE again; tests make it
+ * small. */
+#ifndef RL_STAY
+#define RL_STAY 16
+#endif
+
 /* ---- The word ---- */
 
 uintptr_t rl_list_word(struct lock *lock)
@@ -67,12 +73,33 @@ bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 	rl_list_describe(x, holder, holder->node.start, holder->node.end,
 			 STATE_HELD | mode_bit(holder->mode));
 	set_held(lock, holder, x);
-	rl_store(&lock->has_been_list, 1, relaxed);
+	rl_store(&x->next, WORD_ENGINE, relaxed);
+	rl_store(&lock->stays, 1 + RL_STAY, relaxed);
 	rl_list_unlock_word(lock, (uintptr_t)x);
 	return true;
 }
 
 /* ---- The list ---- */
+
+/* Two may count as one: it is to be about right. */
+void rl_list_note_company(struct lock *lock)
+{
+	if (rl_load(&lock->stays, relaxed) <= RL_STAY / 2)
+		rl_store(&lock->stays, 1 + RL_STAY, relaxed);
+}
+
+void rl_list_note_departure(struct lock *lock)
+{
+	uintptr_t word = rl_load(&lock->word, relaxed);
+	uint32_t stays = rl_load(&lock->stays, relaxed);
+
+	if (word != WORD_ENGINE)
+		return;
+	if (stays > 1)
+		rl_store(&lock->stays, stays - 1, relaxed);
+	else
+		rl_cas(&lock->word, &word, WORD_IDLE, acq_rel, relaxed); /* O1 */
+}
 
 bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place)
 {
@@ -82,10 +109,9 @@ bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place)
 again:
 	link = &lock->word;
 	at = rl_load(link, acquire); /* O2 */
-	if (at != WORD_IDLE && !is_node(at))
+	if (!is_empty_list(at) && !is_node(at))
 		return false;
-	while (at) {
-		struct list_node *n = to_node(at);
+	for (struct list_node *n; (n = to_node(at));) {
 		uintptr_t next = rl_load(&n->next, seq_cst); /* O2, O3, L8 */
 
 		if (next & NEXT_MARK) {

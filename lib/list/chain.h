@@ -15,9 +15,16 @@ static inline bool is_node(uintptr_t word)
 	return word && !(word & (_Alignof(struct list_node) - 1));
 }
 
+/* A list that has no node: IDLE, or ENGINE while it is to stay one. */
+static inline bool is_empty_list(uintptr_t word)
+{
+	return word == WORD_IDLE || word == WORD_ENGINE;
+}
+
+/* NULL: the end. */
 static inline struct list_node *to_node(uintptr_t link)
 {
-	return (struct list_node *)(link & ~(uintptr_t)NEXT_MARK);
+	return (struct list_node *)(link & ~(uintptr_t)(_Alignof(struct list_node) - 1));
 }
 
 static inline uint32_t mode_bit(unsigned mode)
@@ -72,6 +79,10 @@ void rl_list_unlock_word(struct lock *lock, uintptr_t word);
 /* Of a node that nobody else sees. */
 void rl_list_describe(struct list_node *x, struct req *owner, uint64_t start, uint64_t end,
 		      uint32_t state);
+
+/* x has come to a list that was not empty; x has left. */
+void rl_list_note_company(struct lock *lock);
+void rl_list_note_departure(struct lock *lock);
 
 /* Make a list of x, which is to stand for the holder in the word.  False: it has changed. */
 bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x);

@@ -6,7 +6,8 @@
  *
  * Structure.  A sorted list of nodes, by start, without a lock.  The lock word is its
  * head (front/word.h): IDLE is the empty list, and one request alone is no node but the
- * word itself.  Every request that contends is a node of the list from its arrival to
+ * word itself.  Where requests have met an empty list is ENGINE for a while, and all are nodes:
+ * to make a list of the word at each meeting costs more.  Every request that contends is a node of the list from its arrival to
  * its departure, those that wait included.  A node leaves when its `next` is marked;
  * it is unlinked by whoever comes by, and at the latest by its owner, who retires it.
  *
@@ -133,6 +134,8 @@ static enum arrival arrive(struct lock *lock, struct list_node *x, const struct 
 			rl_rcu_read_lock();
 			if (rl_list_insert(lock, x))
 				arrival = IN_LIST;
+			if (is_node(word))
+				rl_list_note_company(lock);
 			rl_rcu_read_unlock();
 		}
 	}
@@ -189,6 +192,7 @@ int rl_list_unlock(struct lock *lock, struct req *req)
 	set_idle(req);
 	rl_rcu_read_lock(); /* L7 */
 	rl_list_leave(lock, x);
+	rl_list_note_departure(lock);
 	rl_rcu_read_unlock();
 	rl_pool_retire(x);
 	return 0;
@@ -233,12 +237,12 @@ int rl_list_destroy(struct lock *lock)
 			rl_rcu_read_unlock();
 			word = rl_load(&lock->word, acquire);
 		}
-		if (word != WORD_IDLE)
+		if (!is_empty_list(word))
 			return EBUSY;
 		if (rl_cas(&lock->word, &word, WORD_DEAD, acq_rel, relaxed))
 			break;
 	}
-	if (rl_load(&lock->has_been_list, relaxed))
+	if (rl_load(&lock->stays, relaxed))
 		rl_rcu_synchronize(); /* L7 */
 	return 0;
 }

@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "front/word.h"
-#include "list/pool.h"
-#include "list/state.h"
+#include "list/chain.h"
 #include "support/fiber.h"
 
 #define NOTES NOT_FOR_TSAN
@@ -619,7 +618,9 @@ NOTES bool o_waits(unsigned req)
 
 bool o_idle(void)
 {
-	return rl_load(&to_lock(&o_lock)->word, relaxed) == WORD_IDLE;
+	uintptr_t word = rl_load(&to_lock(&o_lock)->word, relaxed);
+
+	return on_list ? is_empty_list(word) : word == WORD_IDLE;
 }
 
 /* ---- Inside ---- */
@@ -754,7 +755,7 @@ static void check_engine(struct lock *lock)
 /* Of a list all that can be found and is not marked. */
 NOTES static void check_list(uintptr_t word)
 {
-	const struct list_node *all[2 * REQS], *n = (const void *)word;
+	const struct list_node *all[2 * REQS], *n = to_node(word);
 	unsigned count = 0;
 
 	for (unsigned length = 0; n; length++) {
@@ -764,7 +765,7 @@ NOTES static void check_list(uintptr_t word)
 			explore_fail("list: it has no end");
 		if (!(next & NEXT_MARK) && count < 2 * REQS)
 			all[count++] = n;
-		n = (const void *)(next & ~(uintptr_t)NEXT_MARK);
+		n = to_node(next);
 	}
 	for (unsigned i = 0; i < count; i++)
 		for (unsigned k = 0; k < i; k++) {
@@ -783,7 +784,7 @@ NOTES static void step_on_list(void)
 {
 	uintptr_t word = buried ? WORD_DEAD : PEEK(&to_lock(&o_lock)->word);
 
-	if (word && !(word & 63))
+	if (is_node(word))
 		check_list(word);
 }
 
@@ -866,7 +867,8 @@ void o_check(void)
 		explore_fail("the end: %d nodes of lists are in use", explore_nodes());
 	if (buried)
 		return;
-	if (rl_load(&to_lock(&o_lock)->word, relaxed) != first_word(to_lock(&o_lock)))
+	if (on_list ? !o_idle()
+		    : rl_load(&to_lock(&o_lock)->word, relaxed) != first_word(to_lock(&o_lock)))
 		explore_fail("the end: the lock word is not idle");
 	if (rangelock_destroy(&o_lock))
 		explore_fail("the end: something is left in the lock");

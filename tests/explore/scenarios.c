@@ -12,8 +12,7 @@
 #include "base/atomic.h"
 #include "explore/oracle.h"
 #include "front/word.h"
-#include "list/pool.h"
-#include "list/state.h"
+#include "list/chain.h"
 #include "support/fiber.h"
 #include "wait/wait.h"
 
@@ -899,7 +898,10 @@ NOT_FOR_TSAN static bool is_free_now(void)
 {
 	uintptr_t word = *(volatile uintptr_t *)&to_lock(&o_lock)->word;
 
-	return !word || *(volatile uintptr_t *)&((struct list_node *)word)->next == NEXT_MARK;
+	if (!is_node(word))
+		return true;
+	word = *(volatile uintptr_t *)&to_node(word)->next;
+	return word & NEXT_MARK && !to_node(word);
 }
 
 static void destroyed_once_free(unsigned i)

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/lock.h"
 #include "support/actor.h"
 #include "support/suite.h"
 
@@ -232,6 +233,33 @@ START_TEST(a_list_that_is_in_use_is_not_destroyed)
 }
 END_TEST
 
+static bool word_is_idle(void)
+{
+	return rl_load(&to_lock(&lock)->word, relaxed) == WORD_IDLE;
+}
+
+START_TEST(a_list_stays_one_until_requests_are_alone_for_a_while)
+{
+	unsigned n = 0;
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	for (int i = 0; i < 100; i++) { /* with company */
+		ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 2), 0);
+		ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+		ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+		ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	}
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	for (; !word_is_idle() && n < 100; n++) {
+		ck_assert_int_eq(population(&lock), 0);
+		ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+		ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	}
+	ck_assert_uint_ge(n, 4);
+	ck_assert_uint_le(n, 64);
+}
+END_TEST
+
 START_TEST(a_child_has_a_pool_of_its_own)
 {
 	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
@@ -281,6 +309,7 @@ int main(void)
 	tcase_add_test(tc, without_memory_what_was_given_back_serves_again);
 	tcase_add_test(tc, a_thread_ends_that_has_no_node_left);
 	tcase_add_test(tc, a_list_that_is_in_use_is_not_destroyed);
+	tcase_add_test(tc, a_list_stays_one_until_requests_are_alone_for_a_while);
 	tcase_add_test(tc, a_child_has_a_pool_of_its_own);
 	tcase_add_test(tc, flags_that_the_list_lacks_are_refused);
 	suite_add_tcase(suite, tc);
