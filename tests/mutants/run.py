@@ -7,6 +7,7 @@ Usage: run.py SOURCE_ROOT [--only PROGRAM] [WORDS]
     only mutants whose text contains WORDS; judged by PROGRAM alone
 With RANGELOCK_MUTANTS_SHARE=N in the environment every Nth is tried, others tomorrow.
 """
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -24,11 +25,9 @@ ROOT = pathlib.Path(sys.argv[1]).resolve()
 ONLY = sys.argv[3] if sys.argv[2:3] == ["--only"] else None
 WORDS = " ".join(sys.argv[4 if ONLY else 2:])
 
-LIBRARY = ["check/check.c", "front/answer.c", "front/change.c", "front/enter.c", "front/life.c",
-           "front/lock.c", "front/reserve.c", "front/submit.c", "front/vector.c", "front/word.c",
-           "base/annotate.c", "base/itree.c", "list/list.c", "list/pool.c", "tree/tree.c",
-           "wait/wait.c"]
 NATIVE = ["base/rcu.c"]  # which the explorer has its own of
+LIBRARY = [str(p.relative_to(ROOT / "lib")) for p in sorted((ROOT / "lib").glob("*/*.c"))]
+LIBRARY = [f for f in LIBRARY if f not in NATIVE]
 PROGRAMS = {
     "itree": ["tests/unit/test_itree.c"],
     "annotate": ["tests/unit/test_annotate.c"],
@@ -74,12 +73,16 @@ NOT_UNDER_TSAN = ["model"]  # slow there, and blind to orders: it is one thread
 
 
 def compile_all(sources, out, include, extra):
-    """Compile sources, in one call, into the folder out; the objects."""
-    out.mkdir(parents=True, exist_ok=True)
-    command = ["cc", "-std=c11", "-O1", "-g", "-w", "-c", *extra, *DEFINES,
-               *(f"-I{i}" for i in include), *map(str, sources)]
-    subprocess.run(command, cwd=out, check=True)
-    return [out / (pathlib.Path(s).stem + ".o") for s in sources]
+    """Compile sources into the folder out, one call for each of their folders; the objects."""
+    folders = collections.defaultdict(list)
+    for source in map(pathlib.Path, sources):
+        folders[source.parent].append(source)
+    for folder, group in folders.items():
+        (out / folder.name).mkdir(parents=True, exist_ok=True)
+        command = ["cc", "-std=c11", "-O1", "-g", "-w", "-c", *extra, *DEFINES,
+                   *(f"-I{i}" for i in include), *map(str, group)]
+        subprocess.run(command, cwd=out / folder.name, check=True)
+    return [out / s.parent.name / (s.stem + ".o") for s in map(pathlib.Path, sources)]
 
 
 def build_tests(work, extra):
@@ -104,7 +107,7 @@ def build_tests(work, extra):
 
 def seam_flags(extra):
     return ['-DRL_ATOMIC_HEADER="explore/seam.h"',
-            "-DRL_MAX_BYPASS=4", "-DRL_POOL_BATCH=1", "-DRL_LEFT_MAX=2", "-O2",
+            "-DRL_MAX_BYPASS=4", "-DRL_POOL_BATCH=1", "-DRL_LEFT_MAX=2", "-DRL_STAY=1", "-O2",
             "-DEXPLORE_TSAN" if extra else "-DEXPLORE_OWN_RUNTIME"]
 
 

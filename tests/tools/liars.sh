@@ -6,12 +6,16 @@
 stress=$2
 shift 2
 
-objects() { # the liar, what the report must say, the engine
-	exits 1 env LD_PRELOAD="$1" timeout 30 "$stress" --engine "${3:-tree}" --threads 8 --seconds 4 --watchdog 4 \
-		>"$tap_dir/out" 2>&1
-	status=$?
-	cat "$tap_dir/out"
-	[ $status -eq 0 ] && grep -E "^($2)" "$tap_dir/out"
+# the liar, what the report must say, the engine.  Some lies show by chance: one run of three.
+objects() {
+	for try in 1 2 3; do
+		exits 1 env LD_PRELOAD="$1" timeout 30 "$stress" --engine "${3:-tree}" --threads 8 \
+			--seconds 4 --watchdog 4 >"$tap_dir/out" 2>&1 &&
+			cat "$tap_dir/out" && grep -E "^($2)" "$tap_dir/out" && return
+		echo "try $try: status $?"
+		cat "$tap_dir/out"
+	done
+	return 1
 }
 
 for liar in "$@"; do
