@@ -138,7 +138,9 @@ enum rangelock_engine {
  * up.  A call takes time in proportion to the requests that are held or wait below its end:
  * it is for tens of them, not for thousands.  A release wakes those who waited for that
  * range, who then try again; whoever comes meanwhile may pass them, RANGELOCK_MAX_BYPASS
- * times at most.  It offers RANGELOCK_CAP_LOCK, and no flags.
+ * times at most.  With RANGELOCK_CHECKED or RANGELOCK_STATS, which have to see every request in
+ * one place, the lock is kept as a tree that barges, under that engine's short mutex: it means
+ * the same, but is no measure of a list's speed.
  *   ENOMEM   lock, try and timed calls may return it: nothing is held.  Requests that meet
  *            others need memory, 64 bytes each, from pools of the threads: in the steady
  *            state nothing is allocated, and nothing is given back to the system before the
@@ -201,7 +203,7 @@ struct rangelock_range {
 #define RANGELOCK_CHECKED 0x1u /* find misuse and deadlocks, and say so */
 #define RANGELOCK_STATS   0x2u /* count, for rangelock_stats(): init allocates 128 bytes,
 				  which destroy frees; every call takes the short mutex */
-#define RANGELOCK_BARGING 0x4u /* tree: bounded bypass instead of strict FIFO */
+#define RANGELOCK_BARGING 0x4u /* bounded bypass instead of strict FIFO; of a list always so */
 
 /*
  * RANGELOCK_BARGING.  Strict FIFO costs a context switch for each grant where a range

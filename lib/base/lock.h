@@ -214,6 +214,15 @@ static inline bool sees_all(const struct lock *lock)
 	return lock->flags & (RANGELOCK_CHECKED | RANGELOCK_STATS);
 }
 
+/* Of flags: a list, kept by the tree, since all its requests are to be seen (front/life.c). */
+#define LOCK_STANDS_FOR_LIST 0x8000u
+
+/* Is its short mutex the caller's to take? */
+static inline bool can_be_entered(const struct lock *lock)
+{
+	return lock->engine == RANGELOCK_TREE && !(lock->flags & LOCK_STANDS_FOR_LIST);
+}
+
 static inline bool is_checked(const struct lock *lock)
 {
 	return lock->flags & RANGELOCK_CHECKED;

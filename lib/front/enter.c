@@ -31,10 +31,11 @@ static void enter(struct lock *lock)
 
 void rangelock_enter(struct rangelock *lock)
 {
-	int error = lock ? rl_enter(to_lock(lock)) : EINVAL;
+	int error = lock && can_be_entered(to_lock(lock)) ? rl_enter(to_lock(lock)) : EINVAL;
 
 	if (error)
-		rl_die("rangelock_enter(%p): no lock, or one that was destroyed", (void *)lock);
+		rl_die("rangelock_enter(%p): no tree lock, or one that was destroyed",
+		       (void *)lock);
 	note_entered(to_lock(lock));
 }
 
@@ -67,7 +68,7 @@ int rangelock_wait_entered(struct rangelock *public_lock, struct rangelock_req *
 
 	if (!lock || !req || !is_sound_range(range))
 		return EINVAL;
-	if (lock->engine != RANGELOCK_TREE)
+	if (!can_be_entered(lock))
 		return ENOTSUP;
 	if (!is_free(req)) {
 		if (is_checked(lock))
@@ -113,6 +114,8 @@ int rangelock_lock_chosen(struct rangelock *public_lock, struct rangelock_req *p
 
 	if (!lock || !req || !choose)
 		return EINVAL;
+	if (!can_be_entered(lock))
+		return rl_load(&lock->word, relaxed) == WORD_DEAD ? EINVAL : ENOTSUP;
 
 	watch(lock, req);
 	int error = rl_begin_change(lock);

@@ -10,6 +10,12 @@
 #include "list/list.h"
 #include "tree/tree.h"
 
+/*
+ * A list that is CHECKED or has STATS.  What sees every request has to have them in one
+ * place, under one mutex: that is the tree, and a tree that barges promises what a list
+ * does.  So such a list is one.
+ */
+
 #define KNOWN_FLAGS (RANGELOCK_CHECKED | RANGELOCK_STATS | RANGELOCK_BARGING)
 
 static bool attr_is_known(const struct rangelock_attr *attr)
@@ -29,7 +35,7 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 		attr = &defaults;
 	if (!lock || !attr_is_known(attr))
 		return EINVAL;
-	if (attr->engine == RANGELOCK_SHARDED || (attr->engine == RANGELOCK_LIST && attr->flags))
+	if (attr->engine == RANGELOCK_SHARDED)
 		return ENOTSUP;
 
 	struct rangelock_stats *stats = NULL;
@@ -45,6 +51,10 @@ int rangelock_init(struct rangelock *public_lock, const struct rangelock_attr *a
 	lock->engine = (uint16_t)attr->engine;
 	lock->flags = (uint16_t)attr->flags;
 	lock->name = attr->name;
+	if (attr->engine == RANGELOCK_LIST && sees_all(lock)) {
+		lock->engine = RANGELOCK_TREE;
+		lock->flags |= RANGELOCK_BARGING | LOCK_STANDS_FOR_LIST;
+	}
 	lock->stats = stats;
 	rl_store(&lock->word, first_word(lock), relaxed);
 	return 0;
@@ -153,7 +163,8 @@ unsigned rangelock_engine_caps(enum rangelock_engine engine)
 		       RANGELOCK_CAP_SUBMIT | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_ENTER |
 		       RANGELOCK_CAP_BARGING | RANGELOCK_CAP_CHECKED | RANGELOCK_CAP_STATS;
 	case RANGELOCK_LIST:
-		return RANGELOCK_CAP_LOCK;
+		return RANGELOCK_CAP_LOCK | RANGELOCK_CAP_BARGING | RANGELOCK_CAP_CHECKED |
+		       RANGELOCK_CAP_STATS;
 	default:
 		return 0;
 	}

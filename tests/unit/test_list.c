@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the list engine promises beside the others: the bound, its pools, its life. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/lock.h"
+#include "check/check.h"
 #include "support/actor.h"
 #include "support/suite.h"
 
@@ -279,16 +282,117 @@ START_TEST(a_child_has_a_pool_of_its_own)
 }
 END_TEST
 
-START_TEST(flags_that_the_list_lacks_are_refused)
-{
-	static const unsigned flags[] = { RANGELOCK_BARGING, RANGELOCK_CHECKED, RANGELOCK_STATS };
-	struct rangelock other;
+/* ---- Lists with flags ---- */
 
-	for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
-		ck_assert_int_eq(
-		    rangelock_init(&other, &(struct rangelock_attr){ .engine = RANGELOCK_LIST,
-								     .flags = flags[i] }),
-		    ENOTSUP);
+static struct rangelock flagged;
+
+static void make_flagged(unsigned flags)
+{
+	const struct rangelock_attr attr = { .engine = RANGELOCK_LIST,
+					     .flags = flags,
+					     .name = "pages" };
+
+	ck_assert_int_eq(rangelock_init(&flagged, &attr), 0);
+}
+
+static const unsigned all_flags[] = { 0, RANGELOCK_BARGING, RANGELOCK_CHECKED, RANGELOCK_STATS,
+				      RANGELOCK_CHECKED | RANGELOCK_STATS };
+enum { N_FLAGS = sizeof(all_flags) / sizeof(all_flags[0]) };
+
+START_TEST(a_list_with_any_flags_lets_others_pass_those_who_wait)
+{
+	struct actor waiter;
+
+	make_flagged(all_flags[_i]);
+	ck_assert_int_eq(rangelock_wrlock(&flagged, &a, 0, 2), 0);
+	actor_queue(&waiter, &flagged, RANGELOCK_WRITE, 1, 4);
+	ck_assert_int_eq(rangelock_trywrlock(&flagged, &b, 3, 4), 0);
+	ck_assert_int_eq(rangelock_unlock(&flagged, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&flagged, &a), 0);
+	ck_assert_int_eq(actor_join(&waiter), 0);
+	ck_assert_int_eq(rangelock_cancel(&flagged, &waiter.req), EBUSY);
+	/* Its own thread has to, where that is checked, but has ended. */
+	if (!(all_flags[_i] & RANGELOCK_CHECKED)) {
+		ck_assert_int_eq(rangelock_unlock(&flagged, &waiter.req), 0);
+		ck_assert_int_eq(rangelock_destroy(&flagged), 0);
+	}
+}
+END_TEST
+
+static int choose_nothing(void *arg, struct rangelock_range *range)
+{
+	(void)arg, (void)range;
+	return EIO;
+}
+
+START_TEST(a_list_with_any_flags_cannot_be_entered)
+{
+	const struct rangelock_range range = { 0, 1, RANGELOCK_READ };
+	int status;
+
+	make_flagged(all_flags[_i]);
+	ck_assert_int_eq(rangelock_wait_entered(&flagged, &a, &range, NULL), ENOTSUP);
+	ck_assert_int_eq(rangelock_lock_chosen(&flagged, &a, choose_nothing, NULL, NULL), ENOTSUP);
+	pid_t child = fork();
+	if (child == 0) {
+		close(STDERR_FILENO);
+		rangelock_enter(&flagged);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	ck_assert_int_eq(rangelock_destroy(&flagged), 0);
+	ck_assert_int_eq(rangelock_lock_chosen(&flagged, &a, choose_nothing, NULL, NULL), EINVAL);
+}
+END_TEST
+
+static char said[4096];
+
+static void hear(const char *text, size_t length)
+{
+	must(length < sizeof(said));
+	memcpy(said, text, length);
+	said[length] = 0;
+}
+
+START_TEST(a_checked_list_says_what_is_wrong)
+{
+	void (*tell)(const char *, size_t) = rl_check_tell;
+
+	rl_check_tell = hear;
+	make_flagged(RANGELOCK_CHECKED);
+	ck_assert_int_eq(rangelock_wrlock(&flagged, &a, 0, 10), 0);
+	ck_assert_str_eq(said, "");
+	ck_assert_int_eq(rangelock_rdlock(&flagged, &b, 5, 6), EDEADLK);
+	ck_assert_ptr_nonnull(strstr(said, "deadlock"));
+	ck_assert_ptr_nonnull(strstr(said, "lock \"pages\""));
+	ck_assert_int_eq(rangelock_unlock(&flagged, &b), EPERM);
+	ck_assert_ptr_nonnull(strstr(said, "unlock by thread"));
+	ck_assert_int_eq(rangelock_destroy(&flagged), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&flagged, &a), 0);
+	ck_assert_int_eq(rangelock_destroy(&flagged), 0);
+	rl_check_tell = tell;
+}
+END_TEST
+
+START_TEST(a_list_with_statistics_counts)
+{
+	static const struct timespec past = { 0, 0 };
+	struct rangelock_stats stats;
+
+	ck_assert_int_eq(rangelock_stats(&lock, &stats), ENOTSUP);
+	make_flagged(RANGELOCK_STATS);
+	ck_assert_int_eq(rangelock_wrlock(&flagged, &a, 0, 10), 0);
+	ck_assert_int_eq(rangelock_tryrdlock(&flagged, &b, 9, 10), EBUSY);
+	ck_assert_int_eq(rangelock_timedrdlock(&flagged, &b, 9, 10, &past), ETIMEDOUT);
+	ck_assert_int_eq(rangelock_rdlock(&flagged, &b, 10, 11), 0);
+	ck_assert_int_eq(rangelock_unlock(&flagged, &a), 0);
+	ck_assert_int_eq(rangelock_unlock(&flagged, &b), 0);
+	ck_assert_int_eq(rangelock_stats(&flagged, &stats), 0);
+	ck_assert_uint_eq(stats.writes, 1);
+	ck_assert_uint_eq(stats.reads, 1);
+	ck_assert_uint_eq(stats.timeouts, 1);
+	ck_assert_int_eq(rangelock_destroy(&flagged), 0);
 }
 END_TEST
 
@@ -310,7 +414,10 @@ int main(void)
 	tcase_add_test(tc, a_list_that_is_in_use_is_not_destroyed);
 	tcase_add_test(tc, a_list_stays_one_until_requests_are_alone_for_a_while);
 	tcase_add_test(tc, a_child_has_a_pool_of_its_own);
-	tcase_add_test(tc, flags_that_the_list_lacks_are_refused);
+	tcase_add_loop_test(tc, a_list_with_any_flags_lets_others_pass_those_who_wait, 0, N_FLAGS);
+	tcase_add_loop_test(tc, a_list_with_any_flags_cannot_be_entered, 0, N_FLAGS);
+	tcase_add_test(tc, a_checked_list_says_what_is_wrong);
+	tcase_add_test(tc, a_list_with_statistics_counts);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
