@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "front/front.h"
+#include "list/list.h"
 #include "wait/wait.h"
 
 /* Enter the mutex, if req holds a range of this lock.  Else an error, and it is not
@@ -27,6 +28,10 @@ int rangelock_downgrade(struct rangelock *public_lock, struct rangelock_req *pub
 	if (!lock || !req)
 		return EINVAL;
 
+	if (lock->engine == RANGELOCK_LIST) {
+		note_releasing(lock, req);
+		return rl_list_downgrade(lock, req);
+	}
 	int error = enter_as_holder(lock, req, "downgrade", &answers);
 	if (error)
 		return error;

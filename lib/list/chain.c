@@ -130,16 +130,27 @@ again:
 	return true;
 }
 
-bool rl_list_insert(struct lock *lock, struct list_node *x)
+/* Before the first node that does not start below start. */
+static bool insert(struct lock *lock, struct list_node *x, uint64_t start)
 {
 	struct place place;
 
-	while (rl_list_find(lock, x->start, &place)) {
+	while (rl_list_find(lock, start, &place)) {
 		rl_store(&x->next, place.next, relaxed);
 		if (rl_cas(place.link, &place.next, (uintptr_t)x, seq_cst, relaxed)) /* L4 */
 			return true;
 	}
 	return false;
+}
+
+bool rl_list_insert(struct lock *lock, struct list_node *x)
+{
+	return insert(lock, x, x->start);
+}
+
+void rl_list_insert_last(struct lock *lock, struct list_node *x)
+{
+	insert(lock, x, x->start + 1);
 }
 
 void rl_list_mark(struct list_node *x)

@@ -37,6 +37,18 @@ static inline unsigned mode_of(uint32_t state)
 	return state & STATE_WRITE ? RANGELOCK_WRITE : RANGELOCK_READ;
 }
 
+static inline bool nodes_overlap(const struct list_node *a, const struct list_node *b)
+{
+	return a->start < b->end && b->start < a->end;
+}
+
+/* Do two nodes in these states conflict? */
+static inline bool nodes_conflict(const struct list_node *a, uint32_t a_state,
+				  const struct list_node *b, uint32_t b_state)
+{
+	return (a_state | b_state) & STATE_WRITE && nodes_overlap(a, b);
+}
+
 /* It waits in lock, where a cancel finds it. */
 static inline bool waits_here(const struct lock *lock, const struct req *req)
 {
@@ -55,16 +67,23 @@ static inline void set_idle(struct req *req)
 	req->state = REQ_IDLE;
 }
 
-static inline void set_held(const struct lock *lock, struct req *req, struct list_node *x)
+/* It is node x that stands for what req holds. */
+static inline void set_node(const struct lock *lock, struct req *req, struct list_node *x)
 {
 	rl_store(&req->list_node, x, relaxed);
 	rl_store(&req->place, (uintptr_t)lock, release);
+}
+
+static inline void set_held(const struct lock *lock, struct req *req, struct list_node *x)
+{
+	set_node(lock, req, x);
 	req->state = REQ_HELD;
 }
 
+/* It does, and no upgrade of it waits. */
 static inline bool holds_here(const struct lock *lock, const struct req *req)
 {
-	return req->state == REQ_HELD && lock_of(req) == lock;
+	return req->state == REQ_HELD && rl_load(&req->place, relaxed) == (uintptr_t)lock;
 }
 
 /* The word, once it is not LOCKED.  Whoever has slept wakes the next one. */
@@ -99,6 +118,9 @@ bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place);
 
 /* False: there is no list in the word. */
 bool rl_list_insert(struct lock *lock, struct list_node *x);
+
+/* The same behind all that start where x does; there is a list. */
+void rl_list_insert_last(struct lock *lock, struct list_node *x);
 
 /* From here on x is not in the list. */
 void rl_list_mark(struct list_node *x);

@@ -7,7 +7,7 @@
 #include "base/rcu.h"
 #include "wait/wait.h"
 
-_Static_assert(RL_MAX_BYPASS < 1 << 23, "a state counts bypasses");
+_Static_assert(RL_MAX_BYPASS < 1 << 16, "a state counts bypasses");
 
 /* How many may have given up and stand behind one node still; tests make it small. */
 #ifndef RL_LEFT_MAX
@@ -16,15 +16,25 @@ _Static_assert(RL_MAX_BYPASS < 1 << 23, "a state counts bypasses");
 
 /* ---- Who waits for whom ---- */
 
+static struct list_node *first_of(uintptr_t waiters)
+{
+	return (struct list_node *)(waiters & ~(uintptr_t)WAITERS_MASK);
+}
+
+static void wake(struct list_node *n)
+{
+	if (rl_unpark(&n->park, PARK_INVITED) == PARK_ABANDONED) /* O5 */
+		rl_pool_retire(n);
+}
+
 static void wake_all(uintptr_t waiters)
 {
-	struct list_node *n = (struct list_node *)(waiters & ~(uintptr_t)WAITERS_MASK);
+	struct list_node *n = first_of(waiters);
 
 	while (n) {
 		struct list_node *next = n->link; /* before it may be gone */
 
-		if (rl_unpark(&n->park, PARK_INVITED) == PARK_ABANDONED) /* O5 */
-			rl_pool_retire(n);
+		wake(n);
 		n = next;
 	}
 }
@@ -49,7 +59,7 @@ static bool stand_behind(struct list_node *x, struct list_node *q)
 	do {
 		if (waiters & WAITERS_CLOSED)
 			return false;
-		x->link = (struct list_node *)(waiters & ~(uintptr_t)WAITERS_MASK);
+		x->link = first_of(waiters);
 	} while (!rl_cas(&q->waiters, &waiters, (uintptr_t)x | (waiters & WAITERS_MASK), acq_rel,
 			 acquire)); /* O4 */
 	return true;
@@ -83,6 +93,30 @@ void rl_list_leave(struct lock *lock, struct list_node *x)
 {
 	rl_list_mark(x);
 	wake_all(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
+	rl_list_unlink(lock, x);
+}
+
+/* q holds, and w, which waits for what it holds in place of, is to wait for it as well. */
+static bool moves_behind(struct list_node *w, struct list_node *q)
+{
+	uint32_t s = rl_load(&w->state, relaxed);
+
+	return (s & STATE_PHASE) == STATE_PENDING &&
+	       nodes_conflict(w, s, q, rl_load(&q->state, relaxed)) && stand_behind(w, q);
+}
+
+void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y,
+		     struct list_node *tail)
+{
+	rl_list_mark(x);
+	struct list_node *w = first_of(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
+	while (w) {
+		struct list_node *next = w->link; /* before it may be gone */
+
+		if (!moves_behind(w, y) && !(tail && moves_behind(w, tail)))
+			wake(w);
+		w = next;
+	}
 	rl_list_unlink(lock, x);
 }
 
@@ -156,7 +190,8 @@ static struct list_node *look_around(struct lock *lock, struct list_node *x, str
 
 	for (struct list_node *n = to_node(at); n && n->start < x->end; n = to_node(at)) {
 		at = rl_load(&n->next, seq_cst); /* L4 */
-		if (n == x || at & NEXT_MARK || n->end <= x->start || !is_in_the_way(x, n, look))
+		if (n->owner == x->owner || at & NEXT_MARK || n->end <= x->start ||
+		    !is_in_the_way(x, n, look))
 			continue;
 		/* Who has no ticket does not choose. */
 		if (!(look->mine & STATE_TICKET) && (look->theirs & STATE_PHASE) != STATE_TRYING)

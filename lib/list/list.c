@@ -33,6 +33,10 @@
  * first, within the bound.  A try waits for nobody's range, but for the decision of one
  * TRYING node that goes first, since that may fail itself.
  *
+ * Change.  What is held is changed by another node of the same owner, which comes in, and the
+ * old one leaves (change.c).  One who holds in the word is made a node before.  Nodes of one
+ * owner are in nobody's way among themselves.
+ *
  * Reclamation.  Who follows links is in a read section, and a retired node is used again
  * after a grace period (base/rcu.h).  So addresses do not come back under anybody's hands.
  *
@@ -70,6 +74,10 @@
  *       seq_cst where what they look for is written so, or a read-modify-write.
  *   L9  Of grant, time-out and cancel one wins, by the state: from PENDING its owner goes to
  *       TRYING or GONE, unless it is CANCELED first.
+ *
+ *   L10 What is held is never seen free.  A node that is HELD when it comes in holds no more
+ *       than the one whose place it takes, which then still holds, and it stands behind that: so
+ *       whoever comes to the old one sees it there, or finds it marked and comes to the new.
  *
  *   #   release                               acquire
  *   O1  the word: fast lock and unlock,       fast lock and unlock, settled_word()

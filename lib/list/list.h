@@ -20,6 +20,7 @@ struct list_want {
 
 int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *want);
 int rl_list_unlock(struct lock *lock, struct req *req);
+int rl_list_downgrade(struct lock *lock, struct req *req);
 int rl_list_cancel(struct lock *lock, struct req *req);
 int rl_list_destroy(struct lock *lock);
 bool rl_list_is_locked(struct lock *lock, uint64_t start, uint64_t end, unsigned mode);

@@ -14,14 +14,14 @@ enum {
 	STATE_PENDING,	  /* something is: it waits */
 	STATE_HELD,
 	STATE_GONE,
-	STATE_PHASE = 3,
+	STATE_PHASE = 7,
 
-	STATE_WRITE = 4,   /* its mode */
-	STATE_TICKET = 8,  /* it has a ticket: has waited, or is about to */
-	STATE_BEATEN = 16, /* TRYING: one that goes first has come; look again */
-	STATE_ASKED = 32,  /* TRYING: those in `waiters` want to know what comes of it */
-	STATE_CANCELED = 64,
-	STATE_BYPASS = 256 /* how often it was passed while PENDING: from this bit on */
+	STATE_WRITE = 8,   /* its mode */
+	STATE_TICKET = 16, /* it has a ticket: has waited, or is about to */
+	STATE_BEATEN = 32, /* TRYING: one that goes first has come; look again */
+	STATE_ASKED = 64,  /* TRYING: those in `waiters` want to know what comes of it */
+	STATE_CANCELED = 128,
+	STATE_BYPASS = 1 << 16 /* how often it was passed while PENDING: from this bit on */
 };
 
 /* list_node.waiters: the address of the last one that came, and */

@@ -1387,6 +1387,7 @@ static const struct scenario scenarios[] = {
 	LIST("late-waiters", 4, pass_setup, late_waiters),
 	LIST("four", 4, hold_first, four),
 	LIST("stock", 2, stock_setup, stock),
+	LIST("downgrade", 3, hold_first, downgrade),
 	{ .name = "list-rivals-scarce",
 	  .threads = 2,
 	  .scarce = true,
