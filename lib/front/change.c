@@ -19,6 +19,14 @@ static int enter_as_holder(struct lock *lock, struct req *req, const char *call,
 	return is_own(lock, req) ? 0 : rl_refuse(lock, req, call, EPERM);
 }
 
+/* It holds more than it did, unless there is an error. */
+static int grown(const struct lock *lock, const struct req *req, int error)
+{
+	if (!error)
+		note_acquired(lock, req);
+	return error;
+}
+
 int rangelock_downgrade(struct rangelock *public_lock, struct rangelock_req *public_req)
 {
 	struct lock *lock = to_lock(public_lock);
@@ -50,6 +58,8 @@ int rangelock_tryupgrade(struct rangelock *public_lock, struct rangelock_req *pu
 	if (!lock || !req)
 		return EINVAL;
 
+	if (lock->engine == RANGELOCK_LIST)
+		return grown(lock, req, rl_list_try_upgrade(lock, req));
 	int error = enter_as_holder(lock, req, "tryupgrade", &answers);
 	if (error)
 		return error;
@@ -69,6 +79,8 @@ int rangelock_upgrade(struct rangelock *public_lock, struct rangelock_req *publi
 	if (!lock || !req)
 		return EINVAL;
 
+	if (lock->engine == RANGELOCK_LIST)
+		return grown(lock, req, rl_list_upgrade(lock, req));
 	int error = enter_as_holder(lock, req, "upgrade", &answers);
 	if (error)
 		return error;
@@ -92,6 +104,10 @@ int rangelock_reduce(struct rangelock *public_lock, struct rangelock_req *public
 	if (!lock || !req || start >= end)
 		return EINVAL;
 
+	if (lock->engine == RANGELOCK_LIST) {
+		note_releasing(lock, req);
+		return rl_list_reduce(lock, req, start, end);
+	}
 	int error = enter_as_holder(lock, req, "reduce", &answers);
 	if (error)
 		return error;
@@ -116,6 +132,8 @@ int rangelock_split(struct rangelock *public_lock, struct rangelock_req *public_
 		return EINVAL;
 
 	watch(lock, tail);
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_list_split(lock, req, at, tail);
 	int error = enter_as_holder(lock, req, "split", &answers);
 	if (error)
 		return error;
@@ -141,6 +159,8 @@ int rangelock_tryextend(struct rangelock *public_lock, struct rangelock_req *pub
 	if (!lock || !req || start >= end)
 		return EINVAL;
 
+	if (lock->engine == RANGELOCK_LIST)
+		return grown(lock, req, rl_list_try_extend(lock, req, start, end));
 	int error = enter_as_holder(lock, req, "tryextend", &answers);
 	if (error)
 		return error;

@@ -35,8 +35,12 @@ static __attribute__((noinline)) int lock_slow(struct lock *lock, struct req *re
 	struct answers answers;
 
 	if (lock->engine == RANGELOCK_LIST)
-		return rl_list_lock(
-		    lock, req, &(struct list_want){ start, end, mode, patience == TRY, abstime });
+		return rl_list_lock(lock, req,
+				    &(struct list_want){ .start = start,
+							 .end = end,
+							 .mode = mode,
+							 .try = patience == TRY,
+							 .abstime = abstime });
 	int error = rl_begin_change(lock);
 
 	if (error)
@@ -138,6 +142,12 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 		return EINVAL;
 
 	watch(lock, req);
+	if (lock->engine == RANGELOCK_LIST) {
+		int error = rl_list_lock_nested(lock, req, start, end, outer);
+		if (!error)
+			note_acquired(lock, req);
+		return error;
+	}
 	int error = rl_begin_change(lock);
 	if (error)
 		return error;

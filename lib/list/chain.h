@@ -49,6 +49,12 @@ static inline bool nodes_conflict(const struct list_node *a, uint32_t a_state,
 	return (a_state | b_state) & STATE_WRITE && nodes_overlap(a, b);
 }
 
+/* Whose turn it is, among those that do not hold: the larger rank. */
+static inline unsigned rank(uint32_t state)
+{
+	return state & STATE_NESTED ? 2 : state & STATE_UPGRADE ? 1 : 0;
+}
+
 /* It waits in lock, where a cancel finds it. */
 static inline bool waits_here(const struct lock *lock, const struct req *req)
 {
@@ -78,6 +84,12 @@ static inline void set_held(const struct lock *lock, struct req *req, struct lis
 {
 	set_node(lock, req, x);
 	req->state = REQ_HELD;
+}
+
+/* It holds, though its upgrade may wait: then nothing changes state. */
+static inline bool still_holds(const struct lock *lock, const struct req *req)
+{
+	return req->state == REQ_HELD && lock_of(req) == lock;
 }
 
 /* It does, and no upgrade of it waits. */

@@ -31,31 +31,69 @@ static int own_node(struct lock *lock, struct req *req, struct list_node **ret_n
 	return 0;
 }
 
-/* A node like x, which nobody has seen. */
-static struct list_node *copy_of(const struct list_node *x)
+/* A node for [start, end) of owner, which nobody has seen; or NULL. */
+static struct list_node *new_node(struct req *owner, uint64_t start, uint64_t end, uint32_t state)
 {
-	struct list_node *y = rl_pool_take();
+	struct list_node *n = rl_pool_take();
 
-	if (y)
-		rl_list_describe(y, x->owner, x->start, x->end, rl_load(&x->state, relaxed));
-	return y;
+	if (n)
+		rl_list_describe(n, owner, start, end, state);
+	return n;
 }
 
-static void set_write(struct list_node *x, bool write)
+static uint32_t write_bit(const struct list_node *x)
 {
-	rl_store(&x->state, STATE_HELD | (write ? STATE_WRITE : 0), relaxed);
+	return rl_load(&x->state, relaxed) & STATE_WRITE;
 }
 
-/* y, which is held in place of x, says what its owner holds. */
-static void settle(struct lock *lock, struct list_node *x, struct list_node *y)
+static void describe_by(struct req *req, const struct list_node *n)
 {
-	struct req *req = y->owner;
+	req->node.start = n->start;
+	req->node.end = n->end;
+	req->mode = (uint8_t)mode_of(write_bit(n));
+}
 
-	req->node.start = y->start;
-	req->node.end = y->end;
-	req->mode = (uint8_t)mode_of(rl_load(&y->state, relaxed));
-	set_node(lock, req, y);
+/* y, and tail if there is one, are held: x leaves. */
+static void take_the_place(struct lock *lock, struct list_node *x, struct list_node *y,
+			   struct list_node *tail)
+{
+	rl_rcu_read_lock();
+	rl_list_replace(lock, x, y, tail);
+	rl_rcu_read_unlock();
+	describe_by(y->owner, y);
+	set_node(lock, y->owner, y);
 	rl_pool_retire(x);
+}
+
+/* From x to y, and tail if there is one, which hold no more. */
+static void shrink(struct lock *lock, struct list_node *x, struct list_node *y,
+		   struct list_node *tail)
+{
+	rl_rcu_read_lock();
+	rl_list_insert_last(lock, y); /* L10 */
+	if (tail)
+		rl_list_insert_last(lock, tail);
+	rl_rcu_read_unlock();
+	take_the_place(lock, x, y, tail);
+}
+
+/* From x to [start, end) with this mode, as soon as others are out of the way; kind is
+ * STATE_UPGRADE, or it is a try. */
+static int grow(struct lock *lock, struct list_node *x, uint64_t start, uint64_t end, uint32_t mode,
+		uint32_t kind)
+{
+	const struct list_want want = { .try = !kind, .held = x };
+	struct list_node *y = new_node(x->owner, start, end, STATE_TRYING | mode | kind);
+
+	if (!y)
+		return ENOMEM;
+	rl_rcu_read_lock();
+	rl_list_insert_last(lock, y);
+	rl_rcu_read_unlock();
+	int error = rl_list_contend(lock, y, &want);
+	if (!error)
+		take_the_place(lock, x, y, NULL);
+	return error;
 }
 
 int rl_list_downgrade(struct lock *lock, struct req *req)
@@ -63,17 +101,80 @@ int rl_list_downgrade(struct lock *lock, struct req *req)
 	struct list_node *x, *y;
 	int error = own_node(lock, req, &x);
 
+	if (error || !write_bit(x))
+		return error;
+	if (!(y = new_node(req, x->start, x->end, STATE_HELD)))
+		return ENOMEM;
+	shrink(lock, x, y, NULL);
+	return 0;
+}
+
+int rl_list_try_upgrade(struct lock *lock, struct req *req)
+{
+	struct list_node *x;
+	int error = own_node(lock, req, &x);
+
+	if (error || write_bit(x))
+		return error;
+	return grow(lock, x, x->start, x->end, STATE_WRITE, 0);
+}
+
+int rl_list_upgrade(struct lock *lock, struct req *req)
+{
+	struct list_node *x;
+	int error = own_node(lock, req, &x);
+
+	if (error || write_bit(x))
+		return error;
+	return grow(lock, x, x->start, x->end, STATE_WRITE, STATE_UPGRADE);
+}
+
+int rl_list_reduce(struct lock *lock, struct req *req, uint64_t start, uint64_t end)
+{
+	struct list_node *x, *y;
+	int error = own_node(lock, req, &x);
+
 	if (error)
 		return error;
-	if (!(rl_load(&x->state, relaxed) & STATE_WRITE))
-		return 0;
-	if (!(y = copy_of(x)))
+	if (start < x->start || x->end < end)
+		return EINVAL;
+	if (!(y = new_node(req, start, end, STATE_HELD | write_bit(x))))
 		return ENOMEM;
-	set_write(y, false);
-	rl_rcu_read_lock();
-	rl_list_insert_last(lock, y); /* L10 */
-	rl_list_replace(lock, x, y, NULL);
-	rl_rcu_read_unlock();
-	settle(lock, x, y);
+	shrink(lock, x, y, NULL);
 	return 0;
+}
+
+int rl_list_split(struct lock *lock, struct req *req, uint64_t at, struct req *tail)
+{
+	struct list_node *x;
+	int error = own_node(lock, req, &x);
+
+	if (error)
+		return error;
+	if (!is_free(tail) || waits_here(lock, tail) || at <= x->start || x->end <= at)
+		return EINVAL;
+
+	struct list_node *y = new_node(req, x->start, at, STATE_HELD | write_bit(x));
+	struct list_node *z = y ? new_node(tail, at, x->end, STATE_HELD | write_bit(x)) : NULL;
+	if (!z) {
+		if (y)
+			rl_pool_give_back(y);
+		return ENOMEM;
+	}
+	describe_by(tail, z);
+	set_held(lock, tail, z);
+	shrink(lock, x, y, z);
+	return 0;
+}
+
+int rl_list_try_extend(struct lock *lock, struct req *req, uint64_t start, uint64_t end)
+{
+	struct list_node *x;
+	int error = own_node(lock, req, &x);
+
+	if (error)
+		return error;
+	if (x->start < start || end < x->end)
+		return EINVAL;
+	return grow(lock, x, start, end, write_bit(x), 0);
 }

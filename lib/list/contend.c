@@ -123,11 +123,13 @@ void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y
 /* ---- Conflicts ---- */
 
 /* Both are TRYING. */
-static bool goes_first(const struct list_node *x, bool x_has_ticket, const struct list_node *q,
+static bool goes_first(const struct list_node *x, uint32_t x_state, const struct list_node *q,
 		       uint32_t q_state)
 {
-	bool q_has_ticket = q_state & STATE_TICKET;
+	bool x_has_ticket = x_state & STATE_TICKET, q_has_ticket = q_state & STATE_TICKET;
 
+	if (rank(x_state) != rank(q_state))
+		return rank(x_state) > rank(q_state);
 	if (x_has_ticket != q_has_ticket)
 		return x_has_ticket;
 	return x_has_ticket ? x->ticket < q->ticket : x < q;
@@ -135,11 +137,25 @@ static bool goes_first(const struct list_node *x, bool x_has_ticket, const struc
 
 /* How x looks at others. */
 struct look {
-	uint32_t mine;	 /* its state */
-	bool passing;	 /* count it, where it passes one that waits */
-	bool passed;	 /* there is one that it has passed without counting */
-	uint32_t theirs; /* the state of what is in its way */
+	uint32_t mine;		      /* its state */
+	const struct list_node *held; /* NULL, or what x, a try, is to grow out of */
+	bool passing;		      /* count it, where it passes one that waits */
+	bool passed;		      /* there is one that it has passed without counting */
+	uint32_t theirs;	      /* the state of what is in its way */
 };
+
+/* Two upgrades, each of which holds what the other waits for. */
+static bool is_deadlock(uint32_t mine, uint32_t theirs)
+{
+	return mine & theirs & STATE_UPGRADE && (theirs & STATE_PHASE) != STATE_HELD;
+}
+
+/* q waits for what x's owner holds, and for nothing beyond, so that x does not pass it. */
+static bool waits_anyway(const struct list_node *q, uint32_t theirs, const struct list_node *held)
+{
+	return held->start <= q->start && q->end <= held->end &&
+	       nodes_conflict(q, theirs, held, rl_load(&held->state, relaxed));
+}
 
 /* Is q, which overlaps, in the way of x, which is TRYING? */
 static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look *look)
@@ -157,19 +173,21 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 		case STATE_GONE:
 			return false;
 		case STATE_TRYING:
-			if (!goes_first(x, has_ticket, q, s))
+			if (!goes_first(x, look->mine, q, s))
 				return true;
 			if (s & STATE_BEATEN ||
 			    rl_cas(&q->state, &s, s | STATE_BEATEN, seq_cst, seq_cst)) /* L4 */
 				return false;
 			break;
 		default: /* PENDING */
-			if (s & STATE_CANCELED)
+			if (s & STATE_CANCELED || (look->held && waits_anyway(q, s, look->held)))
 				return false;
-			if (has_ticket)
+			if (rank(s) && rank(s) >= rank(look->mine))
+				return true;
+			if (has_ticket && !rank(look->mine))
 				return q->ticket < x->ticket;
 			if (s / STATE_BYPASS >= RL_MAX_BYPASS)
-				return true;
+				return !rank(look->mine);
 			if (!look->passing) {
 				look->passed = true;
 				return false;
@@ -193,8 +211,11 @@ static struct list_node *look_around(struct lock *lock, struct list_node *x, str
 		if (n->owner == x->owner || at & NEXT_MARK || n->end <= x->start ||
 		    !is_in_the_way(x, n, look))
 			continue;
+		if (is_deadlock(look->mine, look->theirs))
+			return n;
 		/* Who has no ticket does not choose. */
-		if (!(look->mine & STATE_TICKET) && (look->theirs & STATE_PHASE) != STATE_TRYING)
+		if (!(look->mine & (STATE_TICKET | STATE_UPGRADE)) &&
+		    (look->theirs & STATE_PHASE) != STATE_TRYING)
 			return n;
 		bool better = !best || (look->theirs & STATE_TICKET &&
 					(!(best_state & STATE_TICKET) || best->ticket < n->ticket));
@@ -210,9 +231,11 @@ static struct list_node *look_around(struct lock *lock, struct list_node *x, str
 	return best;
 }
 
-static struct list_node *obstacle(struct lock *lock, struct list_node *x, uint32_t *ret_state)
+static struct list_node *obstacle(struct lock *lock, struct list_node *x,
+				  const struct list_want *want, uint32_t *ret_state)
 {
-	struct look look = { .mine = rl_load(&x->state, relaxed) };
+	struct look look = { .mine = rl_load(&x->state, relaxed),
+			     .held = want->try ? want->held : NULL };
 	struct list_node *q = look_around(lock, x, &look);
 
 	if (!q && look.passed) {
@@ -262,18 +285,22 @@ static _Atomic uint64_t *tickets_of(struct lock *lock)
 #endif
 }
 
-static void take_ticket(struct lock *lock, struct list_node *x)
+/* False: it has to look again before. */
+static bool take_ticket(struct lock *lock, struct list_node *x)
 {
 	uint64_t tickets = rl_load(tickets_of(lock), relaxed);
 	uint32_t s = rl_load(&x->state, relaxed);
+	bool beaten;
 
 	while (!rl_cas(tickets_of(lock), &tickets, tickets + 1, relaxed, relaxed))
 		;
 	x->ticket = tickets;
 	set_waiting(lock, x->owner, x);
-	while (!rl_cas(&x->state, &s, (s & ~(uint32_t)STATE_BEATEN) | STATE_TICKET, seq_cst,
-		       seq_cst)) /* L4 */
-		;
+	do
+		beaten = s & STATE_UPGRADE && s & STATE_BEATEN; /* L11 */
+	while (!rl_cas(&x->state, &s, (s & ~(uint32_t)STATE_BEATEN) | (beaten ? 0 : STATE_TICKET),
+		       seq_cst, seq_cst)); /* L4 */
+	return !beaten;
 }
 
 /* PENDING -> TRYING.  False: it is canceled. */
@@ -301,10 +328,14 @@ static void ask(struct list_node *q)
 }
 
 /* End the wait of x, which is GONE or CANCELED; behind is on whose stack it may stand. */
-static void give_up(struct lock *lock, struct list_node *x, const struct list_node *behind)
+static void give_up(struct lock *lock, struct list_node *x, const struct list_want *want,
+		    const struct list_node *behind)
 {
 	rl_store(&x->state, STATE_GONE, release);
-	set_idle(x->owner);
+	if (want->held)
+		set_node(lock, x->owner, want->held);
+	else
+		set_idle(x->owner);
 	rl_rcu_read_lock();
 	rl_list_leave(lock, x);
 	if (behind)
@@ -327,13 +358,16 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		int error = 0;
 
 		rl_rcu_read_lock();
-		struct list_node *q = obstacle(lock, x, &theirs);
+		struct list_node *q = obstacle(lock, x, want, &theirs);
 		if (!q) {
 			verdict = decide(x, STATE_HELD);
 			rl_rcu_read_unlock();
 			if (verdict == DECIDED)
 				return 0;
 			error = verdict == CANCELED ? ECANCELED : 0;
+		} else if (is_deadlock(rl_load(&x->state, relaxed), theirs)) {
+			rl_rcu_read_unlock();
+			error = EDEADLK;
 		} else if (want->try && (theirs & STATE_PHASE) == STATE_TRYING) {
 			/* Not before it is known what comes of that one. */
 			rl_store(&x->park, PARK_WAITING, relaxed);
@@ -373,12 +407,10 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 				error = ECANCELED;
 		}
 		if (error) {
-			give_up(lock, x, behind);
+			give_up(lock, x, want, behind);
 			return error;
 		}
-		if (!has_ticket && !want->try) {
-			take_ticket(lock, x);
-			has_ticket = true;
-		}
+		if (!has_ticket && !want->try)
+			has_ticket = take_ticket(lock, x);
 	}
 }

@@ -160,7 +160,8 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 	struct list_node *x = rl_pool_take();
 	if (!x)
 		return ENOMEM;
-	rl_list_describe(x, req, want->start, want->end, STATE_TRYING | mode_bit(want->mode));
+	rl_list_describe(x, req, want->start, want->end,
+			 STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0));
 
 	int error;
 	enum arrival arrival = arrive(lock, x, want, &error);
@@ -178,6 +179,21 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 		set_held(lock, req, x);
 	}
 	return error;
+}
+
+int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
+			const struct req *outer)
+{
+	uintptr_t word = rl_list_word(lock);
+
+	if (word == WORD_DEAD || waits_here(lock, req) || !is_free(req))
+		return EINVAL;
+	if (word != fast_word(outer) && !still_holds(lock, outer))
+		return EPERM;
+	return rl_list_lock(
+	    lock, req,
+	    &(struct list_want){
+		.start = start, .end = end, .mode = RANGELOCK_READ, .nested = true });
 }
 
 int rl_list_unlock(struct lock *lock, struct req *req)

@@ -15,13 +15,22 @@ struct list_want {
 	uint64_t start, end;
 	enum rangelock_mode mode;
 	bool try;
+	bool nested;
 	const struct timespec *abstime;
+	struct list_node *held; /* a change: what its owner holds, whatever comes of it */
 };
 
 int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *want);
+int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
+			const struct req *outer);
 int rl_list_unlock(struct lock *lock, struct req *req);
-int rl_list_downgrade(struct lock *lock, struct req *req);
 int rl_list_cancel(struct lock *lock, struct req *req);
+int rl_list_downgrade(struct lock *lock, struct req *req);
+int rl_list_try_upgrade(struct lock *lock, struct req *req);
+int rl_list_upgrade(struct lock *lock, struct req *req);
+int rl_list_reduce(struct lock *lock, struct req *req, uint64_t start, uint64_t end);
+int rl_list_split(struct lock *lock, struct req *req, uint64_t at, struct req *tail);
+int rl_list_try_extend(struct lock *lock, struct req *req, uint64_t start, uint64_t end);
 int rl_list_destroy(struct lock *lock);
 bool rl_list_is_locked(struct lock *lock, uint64_t start, uint64_t end, unsigned mode);
 int rl_list_walk(struct lock *lock, rangelock_walk_fn *fn, void *arg);

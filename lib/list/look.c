@@ -93,17 +93,38 @@ static bool is_waiting_state(uint32_t state)
 	return (state & STATE_PHASE) <= STATE_PENDING && state & STATE_TICKET;
 }
 
+/* q waits, and goes before the one that counts, who does not count one request twice. */
+static bool goes_before(const struct list_node *q, uint32_t state, const struct count *count)
+{
+	if (!is_waiting_state(state) || (state & STATE_UPGRADE && count->state & STATE_WRITE))
+		return false;
+	if (rank(state) != rank(count->state))
+		return rank(state) > rank(count->state);
+	return q->ticket < count->n->ticket;
+}
+
 static int count_blocker(struct lock *lock, const struct list_node *q, uint32_t state, void *arg)
 {
 	struct count *count = arg;
 	const struct list_node *n = count->n;
 
 	(void)lock;
-	count->blockers += q != n && q->start < n->end && n->start < q->end &&
-			   (state | count->state) & STATE_WRITE &&
-			   ((state & STATE_PHASE) == STATE_HELD ||
-			    (is_waiting_state(state) && q->ticket < n->ticket));
+	count->blockers += q->owner != n->owner && nodes_conflict(q, state, n, count->state) &&
+			   ((state & STATE_PHASE) == STATE_HELD || goes_before(q, state, count));
 	return q->start >= n->end;
+}
+
+/* The upgrade that waits of who holds count->n. */
+static int find_upgrade(struct lock *lock, const struct list_node *q, uint32_t state, void *arg)
+{
+	struct count *count = arg;
+
+	(void)lock;
+	if (q->owner != count->n->owner || !is_waiting_state(state) || !(state & STATE_UPGRADE))
+		return 0;
+	count->n = q;
+	count->state = state;
+	return 1;
 }
 
 struct walk {
@@ -114,12 +135,13 @@ struct walk {
 static int show(struct lock *lock, const struct list_node *n, uint32_t state, void *arg)
 {
 	const struct walk *walk = arg;
-	bool waits = is_waiting_state(state);
+	bool held = (state & STATE_PHASE) == STATE_HELD;
+	bool waits = is_waiting_state(state) && !(state & STATE_UPGRADE);
 	struct count count = { n, state, 0 };
 
-	if (!waits && (state & STATE_PHASE) != STATE_HELD)
+	if (!held && !waits)
 		return 0;
-	if (waits)
+	if (waits || (held && lock && visit_list(lock, &(struct visit){ find_upgrade, &count })))
 		visit_list(lock, &(struct visit){ count_blocker, &count });
 	struct rangelock_info info = {
 		.start = n->start,

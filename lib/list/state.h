@@ -21,6 +21,8 @@ enum {
 	STATE_BEATEN = 32, /* TRYING: one that goes first has come; look again */
 	STATE_ASKED = 64,  /* TRYING: those in `waiters` want to know what comes of it */
 	STATE_CANCELED = 128,
+	STATE_NESTED = 256,    /* a read that goes before all that do not hold */
+	STATE_UPGRADE = 512,   /* its owner holds a read; it goes before all but those */
 	STATE_BYPASS = 1 << 16 /* how often it was passed while PENDING: from this bit on */
 };
 

@@ -1061,6 +1061,7 @@ ON_LIST(destroyed_setup)
 ON_LIST(hand_setup)
 ON_LIST(pass_setup)
 ON_LIST(stock_setup)
+ON_LIST(nested_setup)
 
 #define HERE .step = o_step, .check = o_check
 #define LIST(what, n, before, does)                                                              \
@@ -1388,6 +1389,14 @@ static const struct scenario scenarios[] = {
 	LIST("four", 4, hold_first, four),
 	LIST("stock", 2, stock_setup, stock),
 	LIST("downgrade", 3, hold_first, downgrade),
+	LIST("upgrades", 3, o_setup, upgrades),
+	LIST("upgrade-cancel", 3, hold_read, upgrade_and_cancel),
+	LIST("try-upgrades", 3, o_setup, try_upgrades),
+	LIST("nested", 3, hold_read, nested),
+	LIST("nested-upgrade", 3, nested_setup, nested_and_upgrade),
+	LIST("split", 3, hold_first, reduce_and_split),
+	LIST("reduce", 3, hold_first, reduce),
+	LIST("extend", 3, hold_first, extend),
 	{ .name = "list-rivals-scarce",
 	  .threads = 2,
 	  .scarce = true,
