@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Changes of what is held, and reads that are nested in others. */
 #include <errno.h>
+#include <sched.h>
 
 #include "support/actor.h"
 #include "support/suite.h"
@@ -25,6 +26,14 @@ static void drop(struct rangelock_req *req)
 	ck_assert_int_eq(rangelock_unlock(&lock, req), 0);
 }
 
+/* It is held now; on the list it is woken, and has to come. */
+static bool comes_in(struct actor *a)
+{
+	while (ON_LIST && !is_held(&lock, &a->req))
+		sched_yield(); /* no longer than the test may take */
+	return is_held(&lock, &a->req);
+}
+
 START_TEST(downgrade_lets_those_in_who_only_read)
 {
 	struct actor reader, writer, late;
@@ -34,7 +43,7 @@ START_TEST(downgrade_lets_those_in_who_only_read)
 	actor_queue(&writer, &lock, RANGELOCK_WRITE, 0, 2);
 	actor_queue(&late, &lock, RANGELOCK_READ, 1, 3); /* behind the writer */
 	ck_assert_int_eq(rangelock_downgrade(&lock, &holder), 0);
-	ck_assert(is_held(&lock, &reader.req) && is_waiting(&lock, &writer.req));
+	ck_assert(comes_in(&reader) && is_waiting(&lock, &writer.req));
 	ck_assert_int_eq(look_at(&lock, &late.req).blockers, 1);
 	ck_assert(!rangelock_is_locked(&lock, 0, 10, RANGELOCK_WRITE));
 	ck_assert(rangelock_is_locked(&lock, 0, 15, RANGELOCK_READ));
@@ -93,7 +102,8 @@ START_TEST(tryupgrade_needs_the_range_for_itself)
 
 	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
 	actor_queue(&writer, &lock, RANGELOCK_WRITE, 5, 6);
-	ck_assert_int_eq(rangelock_tryupgrade(&lock, &holder), EBUSY); /* the queue counts */
+	/* The queue counts; on the list it may be passed. */
+	ck_assert_int_eq(rangelock_tryupgrade(&lock, &holder), ON_LIST ? 0 : EBUSY);
 	drop(&holder);
 	actor_finish(&writer);
 }
@@ -128,8 +138,11 @@ START_TEST(an_upgrade_holds_readers_back_who_waited_before)
 	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 10), 0);
 	ck_assert_int_eq(rangelock_rdlock(&lock, &other, 0, 10), 0);
 	actor_queue(&writer, &lock, RANGELOCK_WRITE, 8, 20);
-	actor_queue(&reader, &lock, RANGELOCK_READ, 5, 9);
+	if (!ON_LIST) /* where it may pass the writer, but not the upgrade */
+		actor_queue(&reader, &lock, RANGELOCK_READ, 5, 9);
 	actor_call(&upgrader, &lock, upgrade, &holder);
+	if (ON_LIST)
+		actor_queue(&reader, &lock, RANGELOCK_READ, 5, 9);
 	ck_assert_int_eq(look_at(&lock, &reader.req).blockers, 2);
 	ck_assert_int_eq(rangelock_cancel(&lock, &writer.req), 0);
 	ck_assert_int_eq(actor_join(&writer), ECANCELED);
@@ -137,7 +150,7 @@ START_TEST(an_upgrade_holds_readers_back_who_waited_before)
 	/* The upgrade gives up: it is a read again, and the reader comes in. */
 	ck_assert_int_eq(rangelock_cancel(&lock, &holder), 0);
 	ck_assert_int_eq(actor_join(&upgrader), ECANCELED);
-	ck_assert(is_held(&lock, &reader.req) && is_held(&lock, &holder));
+	ck_assert(comes_in(&reader) && is_held(&lock, &holder));
 	ck_assert(rangelock_is_locked(&lock, 0, 10, RANGELOCK_READ));
 	drop(&holder);
 	drop(&other);
@@ -173,11 +186,11 @@ START_TEST(reduce_keeps_one_part)
 	actor_queue(&above, &lock, RANGELOCK_READ, 90, 110);
 	actor_queue(&across, &lock, RANGELOCK_READ, 39, 41);
 	ck_assert_int_eq(rangelock_reduce(&lock, &holder, 10, 40), 0);
-	ck_assert(is_held(&lock, &below.req) && is_held(&lock, &above.req));
+	ck_assert(comes_in(&below) && comes_in(&above));
 	ck_assert(is_waiting(&lock, &across.req));
 	ck_assert_int_eq(rangelock_reduce(&lock, &holder, 9, 40), EINVAL); /* not any more */
 	ck_assert_int_eq(rangelock_reduce(&lock, &holder, 10, 39), 0);
-	ck_assert(is_held(&lock, &across.req));
+	ck_assert(comes_in(&across));
 	drop(&holder);
 	actor_finish(&below);
 	actor_finish(&above);
@@ -218,7 +231,8 @@ START_TEST(extend_grows_where_nobody_is)
 	ck_assert_int_eq(rangelock_tryextend(&lock, &holder, 5, 25), 0);
 	ck_assert(rangelock_is_locked(&lock, 5, 30, RANGELOCK_WRITE));
 	actor_queue(&beyond, &lock, RANGELOCK_READ, 3, 6);
-	ck_assert_int_eq(rangelock_tryextend(&lock, &holder, 0, 25), EBUSY); /* one who waits */
+	/* One who waits; on the list it may be passed. */
+	ck_assert_int_eq(rangelock_tryextend(&lock, &holder, 0, 25), ON_LIST ? 0 : EBUSY);
 	drop(&holder);
 	drop(&other);
 	actor_finish(&within);
