@@ -150,10 +150,13 @@ static bool is_deadlock(uint32_t mine, uint32_t theirs)
 	return mine & theirs & STATE_UPGRADE && (theirs & STATE_PHASE) != STATE_HELD;
 }
 
-/* q waits for what x's owner holds, and for nothing beyond, so that x does not pass it. */
-static bool waits_anyway(const struct list_node *q, uint32_t theirs, const struct list_node *held)
+/* x, a try, is to take the place of held.  q, which overlaps x, overlaps it nowhere else, and
+ * waits for that anyway: so x does not pass it. */
+static bool waits_anyway(const struct list_node *q, uint32_t theirs, const struct list_node *x,
+			 const struct list_node *held)
 {
-	return held->start <= q->start && q->end <= held->end &&
+	return (held->start <= q->start || held->start == x->start) &&
+	       (q->end <= held->end || x->end == held->end) &&
 	       nodes_conflict(q, theirs, held, rl_load(&held->state, relaxed));
 }
 
@@ -180,7 +183,7 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 				return false;
 			break;
 		default: /* PENDING */
-			if (s & STATE_CANCELED || (look->held && waits_anyway(q, s, look->held)))
+			if (s & STATE_CANCELED || (look->held && waits_anyway(q, s, x, look->held)))
 				return false;
 			if (rank(s) && rank(s) >= rank(look->mine))
 				return true;
