@@ -176,6 +176,8 @@ static void make_special(struct rng *rng, struct action *a, bool kept, bool last
 		a->want.patience = WAITS;
 	if (a->kind == BOTH && a->want.start < a->other.end && a->other.start < a->want.end)
 		a->want.mode = a->other.mode = RANGELOCK_READ;
+	if (program.on_list && a->kind >= BOTH) /* which it lacks */
+		a->kind = VISIT;
 	if ((kept &&
 	     (a->kind == SPLIT || a->kind == NESTED || a->kind == BOTH || a->kind == UPGRADE)) ||
 	    (a->kind == SUBMIT && !last))
@@ -193,7 +195,7 @@ static void make_actions(struct rng *rng, unsigned i)
 
 		a->want = random_want(rng);
 		a->kind = kind < 4 ? VISIT : kind < 5 ? KEEP : kind < 7 ? CANCEL : LOOK;
-		if ((kind == 7 || kind == 8) && !program.on_list)
+		if (kind == 7 || kind == 8)
 			make_special(rng, a, kept, k + 1 == program.n[i]);
 		a->target = a->kind == LOOK
 				? (unsigned)rng_below(rng, UNITS)

@@ -298,6 +298,12 @@ NOTES static void claim_more(unsigned req, unsigned start, unsigned end, enum ra
 			c->met |= 1u << (call_of[req] - calls);
 }
 
+/* What has failed for this reason leaves all as it was. */
+static bool lacks_memory(int error)
+{
+	return error == ENOMEM && on_list;
+}
+
 static int end_upgrade(unsigned req, int error)
 {
 	const struct want *w = want_of(req);
@@ -317,7 +323,7 @@ int o_upgrade(unsigned req)
 	int error = rangelock_upgrade(&o_lock, &o_reqs[req]);
 	if (error == ECANCELED)
 		note_canceled();
-	else if (error && error != EDEADLK)
+	else if (error && error != EDEADLK && !lacks_memory(error))
 		must_be(error, 0, "upgrade");
 	if (touch(w) != before)
 		explore_fail("upgrade: a writer came in between");
@@ -330,7 +336,7 @@ int o_try_upgrade(unsigned req)
 
 	claim_more(req, w->start, w->end, RANGELOCK_WRITE);
 	int error = rangelock_tryupgrade(&o_lock, &o_reqs[req]);
-	if (error && error != EBUSY)
+	if (error && error != EBUSY && !lacks_memory(error))
 		must_be(error, 0, "tryupgrade");
 	return end_upgrade(req, error);
 }
@@ -369,7 +375,7 @@ int o_try_extend(unsigned req, unsigned start, unsigned end)
 
 	if (!error)
 		holds_now(req, start, end, want_of(req)->mode);
-	else if (error != EBUSY)
+	else if (error != EBUSY && !lacks_memory(error))
 		must_be(error, 0, "tryextend");
 	settle_claim(req);
 	return error;

@@ -565,6 +565,185 @@ static void extend(unsigned i)
 	}
 }
 
+/* Of those who read the same and meet one gets to write, and each other is told. */
+static unsigned n_upgraded;
+
+static void readers_setup(void)
+{
+	o_setup();
+	for (unsigned i = 0; i < 3; i++)
+		o_take(2 * i, RD(i, 4));
+	n_upgraded = 0;
+}
+
+static void two_readers_setup(void)
+{
+	readers_setup();
+	o_drop(4);
+}
+
+NOT_FOR_TSAN static void count_upgrade(void)
+{
+	n_upgraded++;
+}
+
+static void one_of_the_upgrades(unsigned i)
+{
+	int error = o_upgrade(2 * i);
+
+	if (error == 0) {
+		o_use(2 * i);
+		count_upgrade();
+	} else {
+		explore_assert(error == EDEADLK);
+	}
+	o_drop(2 * i);
+}
+
+NOT_FOR_TSAN static void one_upgrade_check(void)
+{
+	explore_assert(n_upgraded == 1);
+	o_check();
+}
+
+/* Who tries meanwhile may fail, or be first, and is no reason not to have it. */
+static void upgrade_and_tries(unsigned i)
+{
+	if (i == 0) {
+		explore_assert(o_upgrade(HELD) == 0);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? TRY_RD(0, 1) : TRY_WR(1, 3));
+	}
+}
+
+static void nested_and_tries(unsigned i)
+{
+	if (i == 0) {
+		o_visit_nested(0, HELD, 1, 3);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? TRY_WR(2, 3) : WR(1, 4));
+	}
+}
+
+/* A nested read passes the upgrade of what it is nested in, which waits for another. */
+static void two_reads_setup(void)
+{
+	hold_read();
+	o_take(6, RD(0, 1));
+}
+
+static void nested_in_an_upgrade(unsigned i)
+{
+	if (i == 0) {
+		explore_assert(o_upgrade(HELD) == 0);
+		o_use(HELD);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit_nested(2, HELD, 0, 2);
+		o_drop(6);
+	} else {
+		o_visit(4, TIMED_WR(1, 3));
+	}
+}
+
+/* What is kept is never free, in however many steps the rest goes. */
+static void shrink_in_steps(unsigned i)
+{
+	if (i == 0) {
+		o_downgrade(HELD);
+		o_reduce(HELD, 1, 2);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? TRY_WR(1, 2) : WR(0, 2));
+	}
+}
+
+/* One that waits, for one part or the other, gives up meanwhile. */
+static void split_and_give_up(unsigned i)
+{
+	if (i == 0) {
+		o_split(HELD, 1, 0);
+		o_drop(HELD);
+		o_reduce(0, 1, 2);
+		o_drop(0);
+	} else {
+		o_visit(2 * i, i == 1 ? TIMED_WR(1, 3) : TIMED_RD(0, 2));
+	}
+}
+
+/* Two grow towards each other: one gets what is between. */
+static unsigned n_tried, n_grown;
+
+static void gap_setup(void)
+{
+	o_setup();
+	o_take(6, WR(0, 1));
+	o_take(HELD, WR(3, 4));
+	n_tried = n_grown = 0;
+}
+
+NOT_FOR_TSAN static void count_growth(int error)
+{
+	n_tried++;
+	n_grown += !error;
+}
+
+NOT_FOR_TSAN static bool both_have_tried(void)
+{
+	return n_tried == 2;
+}
+
+static void grow_into_a_gap(unsigned i)
+{
+	unsigned req = i ? HELD : 6;
+
+	count_growth(i ? o_try_extend(HELD, 1, 4) : o_try_extend(6, 0, 3));
+	explore_wait(both_have_tried);
+	o_use(req);
+	o_drop(req);
+}
+
+NOT_FOR_TSAN static void one_growth_check(void)
+{
+	explore_assert(n_grown == 1);
+	o_check();
+}
+
+/* Who waits for what is held anyway is no reason not to grow. */
+static void extend_beside_a_waiter(unsigned i)
+{
+	if (i == 0) {
+		explore_wait(waiter_waits);
+		explore_assert(o_try_extend(HELD, 0, 4) == 0);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_visit(2, WR(0, 1));
+	}
+}
+
+/* It grows downwards, so that it stands before what it was. */
+static void hold_upper(void)
+{
+	o_setup();
+	o_take(HELD, WR(2, 4));
+}
+
+static void extend_down(unsigned i)
+{
+	if (i == 0) {
+		o_try_extend(HELD, 1, 4);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_visit(2 * i, i == 1 ? WR(2, 3) : TRY_RD(0, 4));
+	}
+}
+
 /* Vectors that cross, whatever order they name their ranges in. */
 static void vectors(unsigned i)
 {
@@ -1062,6 +1241,11 @@ ON_LIST(hand_setup)
 ON_LIST(pass_setup)
 ON_LIST(stock_setup)
 ON_LIST(nested_setup)
+ON_LIST(two_reads_setup)
+ON_LIST(readers_setup)
+ON_LIST(two_readers_setup)
+ON_LIST(gap_setup)
+ON_LIST(hold_upper)
 
 #define HERE .step = o_step, .check = o_check
 #define LIST(what, n, before, does)                                                              \
@@ -1397,6 +1581,37 @@ static const struct scenario scenarios[] = {
 	LIST("split", 3, hold_first, reduce_and_split),
 	LIST("reduce", 3, hold_first, reduce),
 	LIST("extend", 3, hold_first, extend),
+	{ .name = "list-one-of-two-upgrades",
+	  .threads = 2,
+	  .setup = two_readers_setup_on_list,
+	  .run = one_of_the_upgrades,
+	  .step = o_step,
+	  .check = one_upgrade_check },
+	{ .name = "list-one-of-three-upgrades",
+	  .threads = 3,
+	  .setup = readers_setup_on_list,
+	  .run = one_of_the_upgrades,
+	  .step = o_step,
+	  .check = one_upgrade_check },
+	LIST("upgrade-tries", 3, hold_read, upgrade_and_tries),
+	LIST("upgrade-nested", 3, two_reads_setup, nested_in_an_upgrade),
+	LIST("nested-tries", 3, hold_read, nested_and_tries),
+	LIST("shrink-in-steps", 3, hold_first, shrink_in_steps),
+	LIST("split-gives-up", 3, hold_first, split_and_give_up),
+	{ .name = "list-gap",
+	  .threads = 2,
+	  .setup = gap_setup_on_list,
+	  .run = grow_into_a_gap,
+	  .step = o_step,
+	  .check = one_growth_check },
+	LIST("extend-down", 3, hold_upper, extend_down),
+	LIST("extend-beside-waiter", 2, hold_first, extend_beside_a_waiter),
+	{ .name = "list-extend-scarce",
+	  .threads = 2,
+	  .scarce = true,
+	  .setup = hold_first_on_list,
+	  .run = extend,
+	  HERE },
 	{ .name = "list-rivals-scarce",
 	  .threads = 2,
 	  .scarce = true,
