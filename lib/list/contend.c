@@ -108,6 +108,8 @@ static bool moves_behind(struct list_node *w, struct list_node *q)
 void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y,
 		     struct list_node *tail)
 {
+	if (y->start < x->start)
+		rl_store(&x->state, rl_load(&x->state, relaxed) | STATE_MOVED, relaxed); /* L10 */
 	rl_list_mark(x);
 	struct list_node *w = first_of(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
 	while (w) {

@@ -75,9 +75,17 @@
  *   L9  Of grant, time-out and cancel one wins, by the state: from PENDING its owner goes to
  *       TRYING or GONE, unless it is CANCELED first.
  *
- *   L10 What is held is never seen free.  A node that is HELD when it comes in holds no more
- *       than the one whose place it takes, which then still holds, and it stands behind that: so
+ *   L10 What is kept is never seen free.  A node that is HELD when it comes in holds no more
+ *       than the one whose place it takes, which holds still, and stands behind that: so
  *       whoever comes to the old one sees it there, or finds it marked and comes to the new.
+ *       One that is to hold more is TRYING first, so that who tries sees it or is seen (L4).
+ *       Who only looks may pass its place before, if it stands before the old one, which is
+ *       MOVED then, and counts for him though it is marked.
+ *   L11 Of two upgrades that overlap, each of which waits for the other's read, one fails.  Not
+ *       both are to have a ticket, which is got as a range is: not after one that goes
+ *       first has come (BEATEN).  Who sees one that has a ticket fails, and of two
+ *       without whoever sees one that goes first; that one cannot see it go first, ever, since
+ *       tickets are not given back and addresses do not change.
  *
  *   #   release                               acquire
  *   O1  the word: fast lock and unlock,       fast lock and unlock, settled_word()

@@ -21,9 +21,10 @@ static int visit_list(struct lock *lock, const struct visit *visit)
 	if (!is_node(at))
 		return 0;
 	for (struct list_node *n = to_node(at); n && !stop; n = to_node(at)) {
-		at = rl_load(&n->next, seq_cst); /* L8 */
-		if (!(at & NEXT_MARK))
-			stop = visit->fn(lock, n, rl_load(&n->state, seq_cst), visit->arg);
+		at = rl_load(&n->next, seq_cst);	      /* L8 */
+		uint32_t state = rl_load(&n->state, seq_cst); /* O3: after the mark */
+		if (!(at & NEXT_MARK) || state & STATE_MOVED)
+			stop = visit->fn(lock, n, state, visit->arg);
 	}
 	return stop;
 }

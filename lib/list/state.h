@@ -23,6 +23,7 @@ enum {
 	STATE_CANCELED = 128,
 	STATE_NESTED = 256,    /* a read that goes before all that do not hold */
 	STATE_UPGRADE = 512,   /* its owner holds a read; it goes before all but those */
+	STATE_MOVED = 8192,    /* it has left, for one that stands before it, and holds more */
 	STATE_BYPASS = 1 << 16 /* how often it was passed while PENDING: from this bit on */
 };
 
