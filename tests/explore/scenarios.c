@@ -718,8 +718,10 @@ static void extend_beside_a_waiter(unsigned i)
 {
 	if (i == 0) {
 		explore_wait(waiter_waits);
-		explore_assert(o_try_extend(HELD, 0, 4) == 0);
-		o_use(HELD);
+		for (int k = 0; k <= RL_MAX_BYPASS; k++) {
+			explore_assert(o_try_extend(HELD, 0, 4) == 0);
+			o_reduce(HELD, 0, 2);
+		}
 		o_drop(HELD);
 	} else {
 		o_visit(2, WR(0, 1));
@@ -742,6 +744,31 @@ static void extend_down(unsigned i)
 	} else {
 		o_visit(2 * i, i == 1 ? WR(2, 3) : TRY_RD(0, 4));
 	}
+}
+
+/* Who holds is seen all the time, though what stands for it changes places. */
+static void looker_of_growth(unsigned i)
+{
+	if (i == 0)
+		o_try_extend(HELD, 1, 4);
+	else
+		o_look(2);
+}
+
+/* Where there is no memory all is as it was, and nothing is lost. */
+static void split_or_not(unsigned i)
+{
+	if (i == 1) {
+		o_visit(2, TRY_WR(0, 1));
+		return;
+	}
+	int error = rangelock_split(&o_lock, &o_reqs[HELD], 1, &o_reqs[0]);
+	if (error)
+		explore_assert(error == ENOMEM);
+	else
+		explore_assert(rangelock_unlock(&o_lock, &o_reqs[0]) == 0);
+	o_use(HELD);
+	explore_assert(rangelock_is_locked(&o_lock, 0, error ? 2 : 1, RANGELOCK_WRITE));
 }
 
 /* Vectors that cross, whatever order they name their ranges in. */
@@ -1605,6 +1632,19 @@ static const struct scenario scenarios[] = {
 	  .step = o_step,
 	  .check = one_growth_check },
 	LIST("extend-down", 3, hold_upper, extend_down),
+	{ .name = "list-looker-of-growth",
+	  .threads = 2,
+	  .setup = hold_upper_on_list,
+	  .run = looker_of_growth,
+	  .step = o_step,
+	  .check = drop_and_check },
+	{ .name = "list-split-scarce",
+	  .threads = 2,
+	  .scarce = true,
+	  .setup = hold_first_on_list,
+	  .run = split_or_not,
+	  .step = o_step,
+	  .check = drop_and_check },
 	LIST("extend-beside-waiter", 2, hold_first, extend_beside_a_waiter),
 	{ .name = "list-extend-scarce",
 	  .threads = 2,

@@ -163,6 +163,104 @@ START_TEST(without_memory_nothing_is_held)
 }
 END_TEST
 
+static int change(int how)
+{
+	switch (how) {
+	case 0:
+		return rangelock_downgrade(&lock, &a);
+	case 1:
+		return rangelock_reduce(&lock, &a, 1, 3);
+	case 2:
+		return rangelock_split(&lock, &a, 2, &b);
+	case 3:
+		return rangelock_tryextend(&lock, &a, 0, 5);
+	case 4:
+		return rangelock_tryupgrade(&lock, &a);
+	default:
+		return rangelock_upgrade(&lock, &a);
+	}
+}
+
+START_TEST(without_memory_what_is_held_stays_as_it_is)
+{
+	enum rangelock_mode mode = _i < 4 ? RANGELOCK_WRITE : RANGELOCK_READ;
+
+	if (is_under_valgrind())
+		return;
+	if (mode == RANGELOCK_WRITE)
+		ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 4), 0);
+	else
+		ck_assert_int_eq(rangelock_rdlock(&lock, &a, 0, 4), 0);
+	scarce = true;
+	ck_assert_int_eq(change(_i), ENOMEM);
+	ck_assert_int_eq(population(&lock), 1);
+	ck_assert(rangelock_is_locked(&lock, 0, 4, mode));
+	ck_assert(mode || !rangelock_is_locked(&lock, 0, 4, RANGELOCK_WRITE));
+	scarce = false;
+	ck_assert_int_eq(change(_i), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), _i == 2 ? 0 : EPERM);
+}
+END_TEST
+
+static int upgrade(struct actor *actor)
+{
+	return rangelock_upgrade(actor->lock, actor->arg);
+}
+
+/* It cannot be used but to nest in it, and is shown as the read that it holds. */
+START_TEST(while_its_upgrade_waits_a_request_is_in_use)
+{
+	struct actor upgrader = { .arg = &a };
+	struct rangelock_req tail = RANGELOCK_REQ_INITIALIZER;
+
+	ck_assert_int_eq(rangelock_rdlock(&lock, &a, 0, 10), 0);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &b, 5, 10), 0);
+	actor_call(&upgrader, &lock, upgrade, &a);
+	ck_assert_int_eq(look_at(&lock, &a).state, RANGELOCK_HELD);
+	ck_assert_int_eq(look_at(&lock, &a).blockers, 1);
+	ck_assert_int_eq(population(&lock), 2);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), EPERM);
+	ck_assert_int_eq(rangelock_downgrade(&lock, &a), EPERM);
+	ck_assert_int_eq(rangelock_upgrade(&lock, &a), EPERM);
+	ck_assert_int_eq(rangelock_reduce(&lock, &a, 0, 5), EPERM);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &a, 20, 30), EINVAL);
+	ck_assert_int_eq(rangelock_split(&lock, &b, 7, &a), EINVAL);
+	ck_assert_int_eq(rangelock_rdlock_nested(&lock, &tail, 0, 10, &a), 0);
+	ck_assert_int_eq(rangelock_tryrdlock(&lock, &tail, 0, 1), EINVAL);
+	ck_assert_int_eq(rangelock_unlock(&lock, &tail), 0);
+	ck_assert_int_eq(rangelock_tryrdlock(&lock, &tail, 0, 1), EBUSY); /* it would pass it */
+	ck_assert_int_eq(rangelock_cancel(&lock, &a), 0);
+	ck_assert_int_eq(actor_join(&upgrader), ECANCELED);
+	ck_assert_int_eq(rangelock_cancel(&lock, &a), EBUSY);
+	ck_assert_int_eq(rangelock_downgrade(&lock, &a), 0); /* held as before */
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+}
+END_TEST
+
+/* Nobody else is about: nothing waits, and all of it is free in the end. */
+START_TEST(who_is_alone_changes_what_it_holds)
+{
+	ck_assert_int_eq(rangelock_rdlock(&lock, &a, 10, 20), 0);
+	ck_assert_int_eq(rangelock_downgrade(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_upgrade(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_tryextend(&lock, &a, 0, 30), 0);
+	ck_assert_int_eq(rangelock_reduce(&lock, &a, 5, 15), 0);
+	ck_assert(rangelock_is_locked(&lock, 5, 15, RANGELOCK_WRITE));
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &b, 0, 5), 0);
+	ck_assert_int_eq(rangelock_tryextend(&lock, &b, 0, 6), EBUSY);
+	ck_assert_int_eq(rangelock_tryextend(&lock, &b, 0, RANGELOCK_MAX), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_split(&lock, &a, 6, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert(!rangelock_is_locked(&lock, 5, 6, RANGELOCK_READ));
+	ck_assert(rangelock_is_locked(&lock, 6, 15, RANGELOCK_WRITE));
+	ck_assert_int_eq(rangelock_tryextend(&lock, &b, 0, RANGELOCK_MAX), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+}
+END_TEST
+
 /* From 2 on, while there is memory. */
 static struct rangelock_req many[1024];
 static unsigned n_many;
@@ -409,6 +507,9 @@ int main(void)
 	tcase_add_test(tc, who_gives_up_again_and_again_leaves_nothing_behind);
 	tcase_add_test(tc, threads_leave_their_nodes_to_others);
 	tcase_add_test(tc, without_memory_nothing_is_held);
+	tcase_add_loop_test(tc, without_memory_what_is_held_stays_as_it_is, 0, 6);
+	tcase_add_test(tc, while_its_upgrade_waits_a_request_is_in_use);
+	tcase_add_test(tc, who_is_alone_changes_what_it_holds);
 	tcase_add_test(tc, without_memory_what_was_given_back_serves_again);
 	tcase_add_test(tc, a_thread_ends_that_has_no_node_left);
 	tcase_add_test(tc, a_list_that_is_in_use_is_not_destroyed);
