@@ -600,6 +600,15 @@ static void one_of_the_upgrades(unsigned i)
 	o_drop(2 * i);
 }
 
+/* The same beside one who only reads, whose leaving wakes one that waits. */
+static void upgrades_beside_a_reader(unsigned i)
+{
+	if (i == 2)
+		o_drop(0);
+	else
+		one_of_the_upgrades(i + 1);
+}
+
 NOT_FOR_TSAN static void one_upgrade_check(void)
 {
 	explore_assert(n_upgraded == 1);
@@ -1618,6 +1627,12 @@ static const struct scenario scenarios[] = {
 	  .threads = 3,
 	  .setup = readers_setup_on_list,
 	  .run = one_of_the_upgrades,
+	  .step = o_step,
+	  .check = one_upgrade_check },
+	{ .name = "list-upgrades-beside-a-reader",
+	  .threads = 3,
+	  .setup = readers_setup_on_list,
+	  .run = upgrades_beside_a_reader,
 	  .step = o_step,
 	  .check = one_upgrade_check },
 	LIST("upgrade-tries", 3, hold_read, upgrade_and_tries),

@@ -43,6 +43,7 @@ PROGRAMS = {
     "vector": ["tests/unit/test_vector.c"],
     "reserve": ["tests/unit/test_reserve.c"],
     "list-arguments": ["tests/unit/test_arguments.c"],
+    "list-change": ["tests/unit/test_change.c"],
     "list-observe": ["tests/unit/test_observe.c"],
     "list": ["tests/unit/test_list.c"],
     "stats": ["tests/unit/test_stats.c"],
