@@ -140,13 +140,15 @@ enum rangelock_engine {
  * range, who then try again; whoever comes meanwhile may pass them, RANGELOCK_MAX_BYPASS
  * times at most.  With RANGELOCK_CHECKED or RANGELOCK_STATS, which have to see every request in
  * one place, the lock is kept as a tree that barges, under that engine's short mutex: it means
- * the same, but is no measure of a list's speed.
- *   ENOMEM   lock, try and timed calls may return it: nothing is held.  Requests that meet
- *            others need memory, 64 bytes each, from pools of the threads: in the steady
- *            state nothing is allocated, and nothing is given back to the system before the
+ * the same, but is no measure of a list's speed.  A try, tryupgrade and tryextend too, may
+ * pass those who wait, within that bound; nested reads and upgrades that wait are not passed.
+ *   ENOMEM   calls that lock, or change what is held, may return it: nothing is held, or what
+ *            was held is held as it was.  Requests that meet others, or are changed,
+ *            need memory, 64 bytes each, from pools of the threads: in the steady state
+ *            nothing is allocated, and nothing is given back to the system before the
  *            process ends.
- * Pools are liburcu's users (flavour bp): a lock call, and destroy, may wait for a grace
- * period, so make neither inside rcu_read_lock() of that flavour.
+ * Pools are liburcu's users (flavour bp): a lock call, a change, and destroy, may wait for a grace
+ * period, so make none of them inside rcu_read_lock() of that flavour.
  */
 
 /* A range and how it is wanted. */
@@ -339,6 +341,7 @@ RANGELOCK_API int rangelock_cancel(struct rangelock *, struct rangelock_req *req
  *            reserved, or is in use elsewhere; or on a checked lock is another
  *            thread's
  *   EINVAL   as everywhere
+ *   ENOMEM   list engine only: all is held as it was
  *
  *	rangelock_rdlock(&lock, &req, 0, 4096);
  *	if (find(key) < 0 && rangelock_upgrade(&lock, &req) == 0)
@@ -612,8 +615,9 @@ typedef int rangelock_walk_fn(const struct rangelock_info *, void *arg);
  * does.  A non-zero value from fn ends the walk and is returned; let it be
  * negative, to tell it from an errno.
  * On the list engine it is no picture of one moment, and delays nobody: a request that is
- * held or waits all the time is shown once, one that comes, goes or comes again meanwhile
- * perhaps; arrival is 0 of what is held.  fn must not lock or destroy anything there.
+ * held or waits all the time is shown once, or twice if what it holds is changed meanwhile,
+ * one that comes, goes or comes again perhaps; arrival is 0 of what is held.  fn must not
+ * lock or destroy anything there.
  *   EINVAL   a NULL argument, lock destroyed
  */
 RANGELOCK_API int rangelock_walk(struct rangelock *, rangelock_walk_fn *fn, void *arg);

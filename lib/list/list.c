@@ -18,12 +18,16 @@
  * fails.  What it makes of those it meets:
  *
  *   HELD      is in the way.
- *   TRYING    one of the two goes first: one that has a ticket; of two the smaller ticket;
- *             without, the smaller address.  Whoever goes first tells the other that it
- *             is BEATEN, whose decision then fails, so that it looks again.
+ *   TRYING    one of the two goes first: one of higher rank; one that has a ticket; of two the
+ *             smaller ticket; without, the smaller address.  Whoever goes first tells the
+ *             other that it is BEATEN, whose decision then fails, so that it looks again.
  *   PENDING   waits.  Who has no ticket passes it, and counts that, up to
- *             RANGELOCK_MAX_BYPASS times; who has one waits for smaller ones only.
+ *             RANGELOCK_MAX_BYPASS times; who has one waits for smaller ones only.  Who is
+ *             of higher rank passes it, and of lower does not.
  *   GONE      is nothing.
+ *
+ * Rank.  A nested read, whose owner holds others up, goes before an upgrade, whose owner holds
+ * a read, and both before all others: so nobody who holds waits for those who wait for him.
  *
  * Waiting.  Who cannot go on takes a ticket, looks once more as one who has it, and
  * pushes itself on the stack of one node that is in its way and goes before it
@@ -35,7 +39,10 @@
  *
  * Change.  What is held is changed by another node of the same owner, which comes in, and the
  * old one leaves (change.c).  One who holds in the word is made a node before.  Nodes of one
- * owner are in nobody's way among themselves.
+ * owner do not conflict.  One that is to hold no more is HELD as it comes; one that is to hold
+ * more tries, or, as an upgrade, waits, while the old one is held still, so that nobody comes
+ * between.  Those who stand behind the old one go over to the new one if that is in their
+ * way too, and only others are woken.
  *
  * Reclamation.  Who follows links is in a read section, and a retired node is used again
  * after a grace period (base/rcu.h).  So addresses do not come back under anybody's hands.
@@ -61,19 +68,22 @@
  *       node that is passed, or is ignored for its larger ticket, see who did that when it looks
  *       again.
  *   L5  Who sleeps stands on the stack of a node that goes before it until it leaves: it holds,
- *       or has a smaller ticket, whatever its state.  Or it is a try, and that node is ASKED,
- *       and wakes it when it has decided.  Who has pushed itself before the stack is closed
- *       is woken, and nobody pushes himself afterwards.
+ *       or is of higher rank, or of the same with a smaller ticket, whatever its state.  Or it
+ *       is a try, and that node is ASKED, and wakes it when it has decided.  Who has pushed itself
+ *       before the stack is closed is woken, or goes over to the node that takes the place
+ *       of that one, which holds; and nobody pushes himself afterwards.
  *   L6  Whoever has been pushed is answered once, by whoever takes the stack, to whom its node
  *       belongs if its owner has ABANDONED it meanwhile.  Behind one node at most
- *       RL_LEFT_MAX such nodes stand, and one for each thread.
+ *       RL_LEFT_MAX such nodes stand, and two for each thread: one that is about to count,
+ *       and one that went over from another node, which are not counted.
  *   L7  The mark of a node is what frees its range; it may be followed at once by another
  *       thread's lock, unlock and destroy.  So unlock touches the lock after it only in a
  *       read section that has begun before it, and destroy waits for a grace period.
  *   L8  What cancel, walk, is_locked and destroy find is no older than their call: they use
  *       seq_cst where what they look for is written so, or a read-modify-write.
  *   L9  Of grant, time-out and cancel one wins, by the state: from PENDING its owner goes to
- *       TRYING or GONE, unless it is CANCELED first.
+ *       TRYING or GONE, unless it is CANCELED first.  A request names the node that waits, and
+ *       after an upgrade that fails again the one that holds.
  *
  *   L10 What is kept is never seen free.  A node that is HELD when it comes in holds no more
  *       than the one whose place it takes, which holds still, and stands behind that: so
@@ -92,7 +102,8 @@
  *       inflation, unlinking of the last
  *   O2  a link: insertion, unlinking (CAS)    whoever follows it: the node's range; and what
  *                                             holders did whose nodes are not there any more
- *   O3  mark (CAS)                            whoever finds the mark: what the holder did
+ *   O3  mark (CAS)                            whoever finds the mark: what the holder did, or
+ *                                             that it is MOVED
  *   O4  a stack: push (CAS)                   exchange or CAS that takes it: links
  *       the same that closes it               push that fails: the mark
  *   O5  park: answer (exchange)               rl_park(), or the exchange to ABANDONED: it is
@@ -100,7 +111,7 @@
  *
  * Progress.  Lock-free, but for L1, while nobody waits: who fails to insert, mark or unlink,
  * or is beaten, has been overtaken by one who did not.  Who waits is passed
- * RANGELOCK_MAX_BYPASS times at most, and then by nobody.  A call goes through all nodes below
+ * RANGELOCK_MAX_BYPASS times at most, and then by nobody but those of higher rank.  A call goes through all nodes below
  * its end three times: with n others in the list it takes O(n).
  *
  * After Kogan, Dice and Issa, "Scalable Range Locks for Scalable Address Spaces and Beyond"
