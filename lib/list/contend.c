@@ -152,8 +152,8 @@ static bool is_deadlock(uint32_t mine, uint32_t theirs)
 	return mine & theirs & STATE_UPGRADE && (theirs & STATE_PHASE) != STATE_HELD;
 }
 
-/* x, a try, is to take the place of held.  q, which overlaps x, overlaps it nowhere else, and
- * waits for that anyway: so x does not pass it. */
+/* x, a try, is to take the place of held.  q overlaps x, but nothing of it that is new, and
+ * waits for held anyway: so x does not pass it. */
 static bool waits_anyway(const struct list_node *q, uint32_t theirs, const struct list_node *x,
 			 const struct list_node *held)
 {
