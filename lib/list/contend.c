@@ -101,8 +101,11 @@ static bool moves_behind(struct list_node *w, struct list_node *q)
 {
 	uint32_t s = rl_load(&w->state, relaxed);
 
-	return (s & STATE_PHASE) == STATE_PENDING &&
-	       nodes_conflict(w, s, q, rl_load(&q->state, relaxed)) && stand_behind(w, q);
+	if ((s & STATE_PHASE) != STATE_PENDING ||
+	    !nodes_conflict(w, s, q, rl_load(&q->state, relaxed)))
+		return false;
+	stand_behind(w, q); /* which does not leave before this call returns */
+	return true;
 }
 
 void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y,
@@ -149,7 +152,7 @@ struct look {
 /* Two upgrades, each of which holds what the other waits for. */
 static bool is_deadlock(uint32_t mine, uint32_t theirs)
 {
-	return mine & theirs & STATE_UPGRADE && (theirs & STATE_PHASE) != STATE_HELD;
+	return mine & theirs & STATE_UPGRADE; /* neither is HELD while the other's read is */
 }
 
 /* x, a try, is to take the place of held.  q overlaps x, but nothing of it that is new, and

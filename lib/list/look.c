@@ -121,7 +121,7 @@ static int find_upgrade(struct lock *lock, const struct list_node *q, uint32_t s
 	struct count *count = arg;
 
 	(void)lock;
-	if (q->owner != count->n->owner || !is_waiting_state(state) || !(state & STATE_UPGRADE))
+	if (q->owner != count->n->owner || !is_waiting_state(state))
 		return 0;
 	count->n = q;
 	count->state = state;
@@ -142,7 +142,7 @@ static int show(struct lock *lock, const struct list_node *n, uint32_t state, vo
 
 	if (!held && !waits)
 		return 0;
-	if (waits || (held && lock && visit_list(lock, &(struct visit){ find_upgrade, &count })))
+	if (waits || (lock && visit_list(lock, &(struct visit){ find_upgrade, &count })))
 		visit_list(lock, &(struct visit){ count_blocker, &count });
 	struct rangelock_info info = {
 		.start = n->start,

@@ -38,6 +38,7 @@ static void end_lock(void)
 	ck_assert_int_eq(population(&lock), 0);
 	ck_assert_int_eq(rangelock_destroy(&lock), 0);
 	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), EINVAL);
+	ck_assert_int_eq(rangelock_rdlock_nested(&lock, &a, 0, 1, &b), EINVAL);
 }
 
 START_TEST(one_who_waits_is_passed_as_often_as_is_promised)
@@ -89,6 +90,8 @@ START_TEST(a_request_that_waits_is_refused)
 	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 5, 15);
 	ck_assert_int_eq(rangelock_trywrlock(&lock, &waiter.req, 50, 60), EINVAL);
 	ck_assert_int_eq(rangelock_unlock(&lock, &waiter.req), EPERM);
+	ck_assert_int_eq(rangelock_split(&lock, &a, 5, &waiter.req), EINVAL);
+	ck_assert_int_eq(rangelock_rdlock_nested(&lock, &waiter.req, 0, 1, &a), EINVAL);
 	ck_assert(is_waiting(&lock, &waiter.req));
 	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
 	actor_finish(&waiter);
@@ -245,6 +248,9 @@ START_TEST(who_is_alone_changes_what_it_holds)
 	ck_assert_int_eq(rangelock_rdlock(&lock, &a, 10, 20), 0);
 	ck_assert_int_eq(rangelock_downgrade(&lock, &a), 0);
 	ck_assert_int_eq(rangelock_upgrade(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_upgrade(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_tryupgrade(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_tryextend(&lock, &a, 10, 15), EINVAL);
 	ck_assert_int_eq(rangelock_tryextend(&lock, &a, 0, 30), 0);
 	ck_assert_int_eq(rangelock_reduce(&lock, &a, 5, 15), 0);
 	ck_assert(rangelock_is_locked(&lock, 5, 15, RANGELOCK_WRITE));
@@ -284,6 +290,52 @@ static void release_many(void)
 	while (n_many > 0)
 		ck_assert_int_eq(rangelock_unlock(&lock, &many[--n_many]), 0);
 }
+
+/* The same where it is the last node that has been taken. */
+START_TEST(without_a_second_node_what_is_held_stays_as_it_is)
+{
+	if (is_under_valgrind())
+		return;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 2), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, RANGELOCK_MAX - 1, RANGELOCK_MAX), 0);
+	scarce = true;
+	hold_many(NULL);
+	ck_assert_int_eq(rangelock_downgrade(&lock, &a), ENOMEM);
+	ck_assert_int_eq(rangelock_reduce(&lock, &a, 0, 1), ENOMEM);
+	ck_assert_int_eq(rangelock_unlock(&lock, &many[n_many - 1]), 0);
+	ck_assert_int_eq(rangelock_split(&lock, &a, 1, &many[n_many - 1]), ENOMEM); /* needs two */
+	ck_assert(rangelock_is_locked(&lock, 0, 2, RANGELOCK_WRITE));
+	ck_assert_int_eq(rangelock_reduce(&lock, &a, 0, 1), 0);
+	n_many--;
+	scarce = false;
+	release_many();
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+/* They wait for what is held anyway, and reach beyond it where it does not grow. */
+START_TEST(an_extension_passes_nobody_who_waits_on_the_other_side)
+{
+	struct actor above, below;
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 10, 20), 0);
+	actor_queue(&above, &lock, RANGELOCK_WRITE, 15, 30);
+	for (int i = 0; i < RANGELOCK_MAX_BYPASS + 2; i++) {
+		must(rangelock_tryextend(&lock, &a, 5, 20) == 0);
+		must(rangelock_reduce(&lock, &a, 10, 20) == 0);
+	}
+	ck_assert_int_eq(rangelock_cancel(&lock, &above.req), 0);
+	ck_assert_int_eq(actor_join(&above), ECANCELED);
+	actor_queue(&below, &lock, RANGELOCK_READ, 0, 15);
+	for (int i = 0; i < RANGELOCK_MAX_BYPASS + 2; i++) {
+		must(rangelock_tryextend(&lock, &a, 10, 25) == 0);
+		must(rangelock_reduce(&lock, &a, 10, 20) == 0);
+	}
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	actor_finish(&below);
+}
+END_TEST
 
 START_TEST(without_memory_what_was_given_back_serves_again)
 {
@@ -508,6 +560,8 @@ int main(void)
 	tcase_add_test(tc, threads_leave_their_nodes_to_others);
 	tcase_add_test(tc, without_memory_nothing_is_held);
 	tcase_add_loop_test(tc, without_memory_what_is_held_stays_as_it_is, 0, 6);
+	tcase_add_test(tc, without_a_second_node_what_is_held_stays_as_it_is);
+	tcase_add_test(tc, an_extension_passes_nobody_who_waits_on_the_other_side);
 	tcase_add_test(tc, while_its_upgrade_waits_a_request_is_in_use);
 	tcase_add_test(tc, who_is_alone_changes_what_it_holds);
 	tcase_add_test(tc, without_memory_what_was_given_back_serves_again);
