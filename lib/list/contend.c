@@ -201,7 +201,9 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 		default: /* PENDING */
 			if (s & STATE_CANCELED || (look->held && waits_anyway(q, s, x, look->held)))
 				return false;
-			if (look->mine & STATE_RESERVE || (rank(s) && rank(s) >= rank(look->mine)))
+			if (look->mine & STATE_RESERVE)
+				return true;
+			if (rank(s) && rank(s) >= rank(look->mine))
 				return true;
 			if (look->mine & STATE_TICKET && !rank(look->mine))
 				return q->ticket < x->ticket;
