@@ -142,10 +142,10 @@ enum rangelock_engine {
  * one place, the lock is kept as a tree that barges, under that engine's short mutex: it means
  * the same, but is no measure of a list's speed.  A try, tryupgrade and tryextend too, may
  * pass those who wait, within that bound; nested reads and upgrades that wait are not passed.
- *   ENOMEM   calls that lock, or change what is held, may return it: nothing is held, or what
- *            was held is held as it was.  Requests that meet others, or are changed,
- *            need memory, 64 bytes each, from pools of the threads: in the steady state
- *            nothing is allocated, and nothing is given back to the system before the
+ *   ENOMEM   calls that lock, reserve, or change what is held, and commit, may return it:
+ *            nothing is held or reserved, or what was is as it was.  Requests that meet
+ *            others, are changed, or reserve, need memory, 64 bytes each, from pools of the
+ *            threads: in the steady state nothing is allocated, and nothing is given back to the system before the
  *            process ends.
  * Pools are liburcu's users (flavour bp): a lock call, a change, and destroy, may wait for a grace
  * period, so make none of them inside rcu_read_lock() of that flavour.
@@ -501,7 +501,8 @@ RANGELOCK_API int rangelock_reserve(struct rangelock *, struct rangelock_req *re
 				    uint64_t start, uint64_t end);
 
 /* rangelock_reserve_gap: find the lowest range of size units within [lo, hi) that
- * can be reserved, its start a multiple of align, and reserve it.
+ * can be reserved, its start a multiple of align, and reserve it.  (On the list engine
+ * something was in the way of each lower one at some time of the call.)
  *   ENOSPC   there is none; *ret_start is as it was
  *   EINVAL   size or align is 0, or lo >= hi */
 RANGELOCK_API int rangelock_reserve_gap(struct rangelock *, struct rangelock_req *req,
@@ -616,8 +617,8 @@ typedef int rangelock_walk_fn(const struct rangelock_info *, void *arg);
  * negative, to tell it from an errno.
  * On the list engine it is no picture of one moment, and delays nobody: a request that is
  * held or waits all the time is shown once, or twice if what it holds is changed meanwhile,
- * one that comes, goes or comes again perhaps; arrival is 0 of what is held.  fn must not
- * lock or destroy anything there.
+ * one that comes, goes or comes again perhaps; arrival is 0 of what is held or reserved.  fn
+ * must not lock or destroy anything there.
  *   EINVAL   a NULL argument, lock destroyed
  */
 RANGELOCK_API int rangelock_walk(struct rangelock *, rangelock_walk_fn *fn, void *arg);

@@ -18,6 +18,7 @@ enum req_state {
 	REQ_IDLE = 0,  /* in no engine; may be the fast holder (front/word.h) */
 	REQ_REVOKED,   /* the same; was reserved, and a write was granted over it */
 	REQ_RESERVED,  /* among the lock's reservations */
+	REQ_LISTED,    /* the same of a list lock, unless its node says that it has been revoked */
 	REQ_WAITING,   /* in the engine, as the rest */
 	REQ_UPGRADING, /* held for read; its mode is the write that it waits for */
 	REQ_HELD
@@ -52,7 +53,10 @@ struct __attribute__((may_alias)) req {
 	/* Of one that is to be told; written with the decision, and by nobody
 	 * after that, since whoever tells it has left the mutex.  Before that the checker
 	 * has the link. */
-	struct req *next_answer;
+	union {
+		struct req *next_answer;
+		_Atomic(struct list_node *) reserved; /* REQ_LISTED: its reservation, in a list */
+	};
 	uint64_t since;	 /* where waiting is timed: when it began */
 	uint8_t verdict; /* enum park */
 	bool call_back;	 /* it is told by its callback */
@@ -144,10 +148,14 @@ static inline struct req *nth_req(struct req *first, size_t i)
 	return to_req((struct rangelock_req *)(void *)first + i);
 }
 
+/* Of one that is REQ_LISTED: does its reservation stand? */
+bool rl_list_still_reserved(const struct req *req);
+
 /* Is it in no use, so that it can be locked? */
 static inline bool is_free(const struct req *req)
 {
-	return req->state <= REQ_REVOKED;
+	return req->state <= REQ_REVOKED ||
+	       (req->state == REQ_LISTED && !rl_list_still_reserved(req));
 }
 
 enum { PLACE_WAITS = 1 }; /* of a request's place */

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "front/front.h"
+#include "list/list.h"
 #include "wait/wait.h"
 
 /* Enter the mutex, if req is free.  Else an error, and it is not entered. */
@@ -23,6 +24,10 @@ int rangelock_reserve(struct rangelock *public_lock, struct rangelock_req *publi
 	if (!lock || !req || start >= end)
 		return EINVAL;
 
+	if (lock->engine == RANGELOCK_LIST) {
+		watch(lock, req);
+		return rl_list_reserve(lock, req, start, end);
+	}
 	int error = enter_with_free(lock, req);
 	if (error)
 		return error;
@@ -41,6 +46,10 @@ int rangelock_reserve_gap(struct rangelock *public_lock, struct rangelock_req *p
 	if (!lock || !req || !ret_start || size == 0 || align == 0 || lo >= hi)
 		return EINVAL;
 
+	if (lock->engine == RANGELOCK_LIST) {
+		watch(lock, req);
+		return rl_list_reserve_gap(lock, req, size, align, lo, hi, ret_start);
+	}
 	int error = enter_with_free(lock, req);
 	if (error)
 		return error;
@@ -64,6 +73,15 @@ static int reservation(const struct lock *lock, struct req *req)
 	return ECANCELED;
 }
 
+static int commit_on_list(struct lock *lock, struct req *req, const struct timespec *abstime)
+{
+	int error = rl_list_commit(lock, req, abstime);
+
+	if (!error)
+		note_acquired(lock, req);
+	return error;
+}
+
 int rangelock_commit(struct rangelock *public_lock, struct rangelock_req *public_req,
 		     const struct timespec *abstime)
 {
@@ -74,6 +92,8 @@ int rangelock_commit(struct rangelock *public_lock, struct rangelock_req *public
 
 	if (!lock || !req)
 		return EINVAL;
+	if (lock->engine == RANGELOCK_LIST)
+		return commit_on_list(lock, req, abstime);
 
 	int error = rl_begin_change(lock);
 	if (error)
@@ -107,6 +127,8 @@ int rangelock_unreserve(struct rangelock *public_lock, struct rangelock_req *pub
 
 	if (!lock || !req)
 		return EINVAL;
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_list_unreserve(lock, req);
 
 	int error = rl_begin_change(lock);
 	if (error)
@@ -125,7 +147,11 @@ bool rangelock_is_reserved(struct rangelock *public_lock, const struct rangelock
 	struct lock *lock = to_lock(public_lock);
 	const struct req *req = (const struct req *)(const void *)public_req;
 
-	if (!lock || !req || rl_enter(lock))
+	if (!lock || !req)
+		return false;
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_list_is_reserved(lock, req);
+	if (rl_enter(lock))
 		return false;
 	bool reserved = !is_free(req) && lock_of(req) == lock && is_known(lock, req) &&
 			(req->state == REQ_RESERVED ||

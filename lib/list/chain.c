@@ -148,9 +148,9 @@ bool rl_list_insert(struct lock *lock, struct list_node *x)
 	return insert(lock, x, x->start);
 }
 
-void rl_list_insert_last(struct lock *lock, struct list_node *x)
+bool rl_list_insert_last(struct lock *lock, struct list_node *x)
 {
-	insert(lock, x, x->start + 1);
+	return insert(lock, x, x->start + 1);
 }
 
 void rl_list_mark(struct list_node *x)

@@ -67,6 +67,13 @@ static inline void set_waiting(const struct lock *lock, struct req *req, struct 
 	rl_store(&req->place, (uintptr_t)lock | PLACE_WAITS, seq_cst); /* L8 */
 }
 
+static inline void set_reserved(const struct lock *lock, struct req *req, struct list_node *x)
+{
+	rl_store(&req->reserved, x, relaxed);
+	rl_store(&req->place, (uintptr_t)lock, release);
+	req->state = REQ_LISTED;
+}
+
 static inline void set_idle(struct req *req)
 {
 	rl_store(&req->place, 0, release);
@@ -131,8 +138,8 @@ bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place);
 /* False: there is no list in the word. */
 bool rl_list_insert(struct lock *lock, struct list_node *x);
 
-/* The same behind all that start where x does; there is a list. */
-void rl_list_insert_last(struct lock *lock, struct list_node *x);
+/* The same behind all that start where x does. */
+bool rl_list_insert_last(struct lock *lock, struct list_node *x);
 
 /* From here on x is not in the list. */
 void rl_list_mark(struct list_node *x);

@@ -5,9 +5,10 @@
 #include <errno.h>
 
 #include "base/rcu.h"
+#include "list/reserve.h"
 #include "wait/wait.h"
 
-_Static_assert(RL_MAX_BYPASS < 1 << 16, "a state counts bypasses");
+_Static_assert(RL_MAX_BYPASS <= UINT32_MAX / STATE_BYPASS, "a state counts bypasses");
 
 /* How many may have given up and stand behind one node still; tests make it small. */
 #ifndef RL_LEFT_MAX
@@ -127,12 +128,22 @@ void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y
 
 /* ---- Conflicts ---- */
 
+/* Where they overlap.  Reservations leave readers alone. */
+static bool conflict(uint32_t a, uint32_t b)
+{
+	uint32_t write = (a | b) & STATE_RESERVE ? a & b : a | b;
+
+	return write & STATE_WRITE;
+}
+
 /* Both are TRYING. */
 static bool goes_first(const struct list_node *x, uint32_t x_state, const struct list_node *q,
 		       uint32_t q_state)
 {
 	bool x_has_ticket = x_state & STATE_TICKET, q_has_ticket = q_state & STATE_TICKET;
 
+	if ((x_state ^ q_state) & STATE_RESERVE)
+		return q_state & STATE_RESERVE;
 	if (rank(x_state) != rank(q_state))
 		return rank(x_state) > rank(q_state);
 	if (x_has_ticket != q_has_ticket)
@@ -146,6 +157,7 @@ struct look {
 	const struct list_node *held; /* NULL, or what x, a try, is to grow out of */
 	bool passing;		      /* count it, where it passes one that waits */
 	bool passed;		      /* there is one that it has passed without counting */
+	bool reserved;		      /* there is a reservation */
 	uint32_t theirs;	      /* the state of what is in its way */
 };
 
@@ -169,9 +181,8 @@ static bool waits_anyway(const struct list_node *q, uint32_t theirs, const struc
 static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look *look)
 {
 	uint32_t s = rl_load(&q->state, seq_cst); /* L4 */
-	bool has_ticket = look->mine & STATE_TICKET;
 
-	if (!((s | look->mine) & STATE_WRITE))
+	if (!conflict(s, look->mine))
 		return false;
 	for (;;) {
 		look->theirs = s;
@@ -180,6 +191,9 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 			return true;
 		case STATE_GONE:
 			return false;
+		case STATE_RESERVED:
+			look->reserved = true;
+			return look->mine & STATE_RESERVE;
 		case STATE_TRYING:
 			if (!goes_first(x, look->mine, q, s))
 				return true;
@@ -190,9 +204,11 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 		default: /* PENDING */
 			if (s & STATE_CANCELED || (look->held && waits_anyway(q, s, x, look->held)))
 				return false;
+			if (look->mine & STATE_RESERVE)
+				return true;
 			if (rank(s) && rank(s) >= rank(look->mine))
 				return true;
-			if (has_ticket && !rank(look->mine))
+			if (look->mine & STATE_TICKET && !rank(look->mine))
 				return q->ticket < x->ticket;
 			if (s / STATE_BYPASS >= RL_MAX_BYPASS)
 				return !rank(look->mine);
@@ -240,21 +256,32 @@ static struct list_node *look_around(struct lock *lock, struct list_node *x, str
 }
 
 static struct list_node *obstacle(struct lock *lock, struct list_node *x,
-				  const struct list_want *want, uint32_t *ret_state)
+				  const struct list_want *want, struct look *look)
 {
-	struct look look = { .mine = rl_load(&x->state, relaxed),
-			     .held = want->try ? want->held : NULL };
-	struct list_node *q = look_around(lock, x, &look);
+	*look = (struct look){ .mine = rl_load(&x->state, relaxed),
+			       .held = want->try ? want->held : NULL };
+	struct list_node *q = look_around(lock, x, look);
 
-	if (!q && look.passed) {
-		look.passing = true;
-		q = look_around(lock, x, &look);
+	if (!q && look->passed) {
+		look->passing = true;
+		q = look_around(lock, x, look);
 	}
-	*ret_state = look.theirs;
 	return q;
 }
 
 /* ---- One request ---- */
+
+bool rl_list_cancel_one(struct list_node *x, uint32_t kind)
+{
+	uint32_t s = rl_load(&x->state, seq_cst);
+
+	while (s & kind && !(s & STATE_CANCELED) && (s & STATE_PHASE) <= STATE_PENDING)
+		if (rl_cas(&x->state, &s, s | STATE_CANCELED, seq_cst, seq_cst)) {
+			rl_interrupt(&x->park);
+			return true;
+		}
+	return false;
+}
 
 enum verdict { DECIDED, BEATEN, CANCELED };
 
@@ -267,7 +294,7 @@ static enum verdict decide(struct list_node *x, uint32_t phase)
 	for (;;) {
 		if (s & STATE_CANCELED)
 			return CANCELED;
-		if (phase == STATE_HELD && s & STATE_BEATEN) {
+		if ((phase == STATE_HELD || phase == STATE_RESERVED) && s & STATE_BEATEN) {
 			if (rl_cas(&x->state, &s, s & ~(uint32_t)STATE_BEATEN, seq_cst, seq_cst))
 				return BEATEN; /* L4 */
 		} else if (rl_cas(&x->state, &s, (s & ~cleared) | phase, seq_cst,
@@ -277,6 +304,19 @@ static enum verdict decide(struct list_node *x, uint32_t phase)
 			return DECIDED;
 		}
 	}
+}
+
+/* x is TRYING, and nothing is in its way.  Every grant is made here, and a write ends the
+ * reservations that were in its last look, a commit its own: no other can have come since
+ * (M2). */
+static enum verdict take(struct lock *lock, struct list_node *x, const struct look *look)
+{
+	bool reserves = look->mine & STATE_RESERVE;
+	enum verdict verdict = decide(x, reserves ? STATE_RESERVED : STATE_HELD);
+
+	if (verdict == DECIDED && (look->reserved || look->mine & STATE_COMMIT))
+		rl_list_revoke(lock, x);
+	return verdict;
 }
 
 /* How many tickets there have been.  Where a lock is not aligned for a word of 64 bits all
@@ -339,10 +379,14 @@ static void ask(struct list_node *q)
 static void give_up(struct lock *lock, struct list_node *x, const struct list_want *want,
 		    const struct list_node *behind)
 {
+	uint32_t s = rl_load(&x->state, relaxed);
+
 	rl_store(&x->state, STATE_GONE, release);
 	if (want->held)
 		set_node(lock, x->owner, want->held);
-	else
+	else if (s & STATE_COMMIT)
+		rl_store(&x->owner->place, (uintptr_t)lock, release); /* its reservation stands */
+	else if (s & STATE_TICKET)
 		set_idle(x->owner);
 	rl_rcu_read_lock();
 	rl_list_leave(lock, x);
@@ -362,21 +406,21 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 	for (;;) {
 		struct list_node *behind = NULL;
 		enum verdict verdict;
-		uint32_t theirs;
+		struct look look;
 		int error = 0;
 
 		rl_rcu_read_lock();
-		struct list_node *q = obstacle(lock, x, want, &theirs);
+		struct list_node *q = obstacle(lock, x, want, &look);
 		if (!q) {
-			verdict = decide(x, STATE_HELD);
+			verdict = take(lock, x, &look);
 			rl_rcu_read_unlock();
 			if (verdict == DECIDED)
 				return 0;
 			error = verdict == CANCELED ? ECANCELED : 0;
-		} else if (is_deadlock(rl_load(&x->state, relaxed), theirs)) {
+		} else if (is_deadlock(look.mine, look.theirs)) {
 			rl_rcu_read_unlock();
 			error = EDEADLK;
-		} else if (want->try && (theirs & STATE_PHASE) == STATE_TRYING) {
+		} else if (want->try && (look.theirs & STATE_PHASE) == STATE_TRYING) {
 			/* Not before it is known what comes of that one. */
 			rl_store(&x->park, PARK_WAITING, relaxed);
 			bool stands = stand_behind(x, q);
@@ -394,7 +438,7 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 			if (abstime && (abstime->tv_nsec < 0 || abstime->tv_nsec > 999999999))
 				error = EINVAL;
 		} else {
-			uint32_t crowd = (theirs & STATE_PHASE) == STATE_HELD ? 1 : 2;
+			uint32_t crowd = (look.theirs & STATE_PHASE) == STATE_HELD ? 1 : 2;
 
 			rl_store(&x->park, PARK_WAITING, relaxed);
 			verdict = decide(x, STATE_PENDING);

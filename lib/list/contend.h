@@ -8,8 +8,9 @@
 #include "list/chain.h"
 #include "list/list.h"
 
-/* x is in the list, and TRYING.  0: it is HELD.  Else it has left, its owner is idle, and the
- * error is EBUSY, ETIMEDOUT, ECANCELED, or EINVAL for an abstime that is none. */
+/* x is in the list, and TRYING.  0: it is HELD, or RESERVED.  Else it has left, its owner is as
+ * it was or idle, and the error is EBUSY, ETIMEDOUT, ECANCELED, or EINVAL for an abstime that
+ * is none. */
 int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_want *want);
 
 /* In a read section: take x out of the list, and wake those who wait for it. */
@@ -20,5 +21,8 @@ void rl_list_leave(struct lock *lock, struct list_node *x);
  * that one. */
 void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y,
 		     struct list_node *tail);
+/* In a read section: cancel x if it is of this kind (STATE_TICKET or STATE_COMMIT), and has not
+ * been decided on. */
+bool rl_list_cancel_one(struct list_node *x, uint32_t kind);
 
 #endif

@@ -25,6 +25,7 @@
  *             RANGELOCK_MAX_BYPASS times; who has one waits for smaller ones only.  Who is
  *             of higher rank passes it, and of lower does not.
  *   GONE      is nothing.
+ *   RESERVED  is a reservation, in the way of others alone.
  *
  * Rank.  A nested read, whose owner holds others up, goes before an upgrade, whose owner holds
  * a read, and both before all others: so nobody who holds waits for those who wait for him.
@@ -43,6 +44,10 @@
  * more tries, or, as an upgrade, waits, while the old one is held still, so that nobody comes
  * between.  Those who stand behind the old one go over to the new one if that is in their
  * way too, and only others are woken.
+ * Reservations.  To reserve is to try; it meets writes and reservations alone, and any write
+ * that tries goes first.  No write waits for a reservation: once granted it ends those
+ * that it overlaps, before its call returns.  To commit another node comes, a write as any other,
+ * while the reservation stands, until the grant ends that as well.
  *
  * Reclamation.  Who follows links is in a read section, and a retired node is used again
  * after a grace period (base/rcu.h).  So addresses do not come back under anybody's hands.
@@ -97,6 +102,24 @@
  *       without whoever sees one that goes first; that one cannot see it go first, ever, since
  *       tickets are not given back and addresses do not change.
  *
+ *   M1  A reservation ends once, when its node goes from RESERVED to GONE: whoever does that, a
+ *       write that is granted or its owner, takes the node out and retires it.  So the
+ *       word leads to a node while one stands: it is neither IDLE nor FAST.
+ *   M2  Who is granted a write has seen, in its last look, all reservations that stand there: one
+ *       that was TRYING then is BEATEN, and one that came later sees the write (L4).  So
+ *       only who has seen one goes through the list again.  As a write lets go only after its
+ *       call has returned, it has ended them by then.
+ *   M3  Nobody but its owner touches the request of a reservation, which may be freed once that has
+ *       ended.  By its node the request knows whether it stands: that is RESERVED, and this
+ *       request's.  In a read section that is one answer (O6): what has ended before is
+ *       seen, and what ends meanwhile is not used again.  At one address there is one request,
+ *       which knows its last reservation only.
+ *   M4  The node of a commit comes behind that of its reservation, and looks then whether that still
+ *       stands, else it is CANCELED.  Who revokes reads a node's link after it has ended
+ *       it, and so finds the commit, and cancels that.  A commit that is granted has its
+ *       reservation then: any write that was granted over it since has ended both before it let
+ *       go (M2).
+ *
  *   #   release                               acquire
  *   O1  the word: fast lock and unlock,       fast lock and unlock, settled_word()
  *       inflation, unlinking of the last
@@ -108,11 +131,13 @@
  *       the same that closes it               push that fails: the mark
  *   O5  park: answer (exchange)               rl_park(), or the exchange to ABANDONED: it is
  *       the exchange to ABANDONED             on no stack; answer: the node is not used
+ *   O6  a state: TRYING to RESERVED (CAS)     whoever finds RESERVED: whose it is
  *
  * Progress.  Lock-free, but for L1, while nobody waits: who fails to insert, mark or unlink,
  * or is beaten, has been overtaken by one who did not.  Who waits is passed
- * RANGELOCK_MAX_BYPASS times at most, and then by nobody but those of higher rank.  A call goes through all nodes below
- * its end three times: with n others in the list it takes O(n).
+ * RANGELOCK_MAX_BYPASS times at most, and then by nobody but those of higher rank.  A call goes
+ * through all nodes below its end three times: with n others in the list it takes O(n), and as
+ * much again for each reservation that it revokes.
  *
  * After Kogan, Dice and Issa, "Scalable Range Locks for Scalable Address Spaces and Beyond"
  * (EuroSys 2020); the list is Harris, "A pragmatic implementation of non-blocking
@@ -125,7 +150,6 @@
 
 #include "base/rcu.h"
 #include "list/contend.h"
-#include "wait/wait.h"
 
 /* Bring x into the list, unless the word has room for its request. */
 enum arrival { IN_LIST, IN_WORD, REFUSED };
@@ -143,7 +167,7 @@ static enum arrival arrive(struct lock *lock, struct list_node *x, const struct 
 
 		if (word == WORD_DEAD || !is_free(req))
 			break;
-		if (word == WORD_IDLE) {
+		if (word == WORD_IDLE && !want->reserve) {
 			req->node.start = want->start;
 			req->node.end = want->end;
 			req->mode = (uint8_t)want->mode;
@@ -158,6 +182,8 @@ static enum arrival arrive(struct lock *lock, struct list_node *x, const struct 
 			if (rl_list_inflate(lock, word, spare))
 				spare = NULL;
 		} else {
+			if (word == WORD_IDLE)
+				rl_store(&lock->stays, 1, relaxed);
 			rl_rcu_read_lock();
 			if (rl_list_insert(lock, x))
 				arrival = IN_LIST;
@@ -180,7 +206,8 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 	if (!x)
 		return ENOMEM;
 	rl_list_describe(x, req, want->start, want->end,
-			 STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0));
+			 STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0) |
+			     (want->reserve ? STATE_RESERVE : 0));
 
 	int error;
 	enum arrival arrival = arrive(lock, x, want, &error);
@@ -195,7 +222,10 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 		req->node.start = want->start;
 		req->node.end = want->end;
 		req->mode = (uint8_t)want->mode;
-		set_held(lock, req, x);
+		if (want->reserve)
+			set_reserved(lock, req, x);
+		else
+			set_held(lock, req, x);
 	}
 	return error;
 }
@@ -249,17 +279,8 @@ int rl_list_cancel(struct lock *lock, struct req *req)
 		return EINVAL;
 	rl_rcu_read_lock();
 	struct list_node *x = waits_here(lock, req) ? rl_load(&req->list_node, acquire) : NULL;
-	if (x && waits_here(lock, req)) {
-		uint32_t s = rl_load(&x->state, seq_cst);
-
-		while (s & STATE_TICKET && !(s & STATE_CANCELED) &&
-		       (s & STATE_PHASE) <= STATE_PENDING)
-			if (rl_cas(&x->state, &s, s | STATE_CANCELED, seq_cst, seq_cst)) {
-				rl_interrupt(&x->park);
-				error = 0;
-				break;
-			}
-	}
+	if (x && waits_here(lock, req) && rl_list_cancel_one(x, STATE_TICKET))
+		error = 0;
 	rl_rcu_read_unlock();
 	return error;
 }

@@ -16,6 +16,7 @@ struct list_want {
 	enum rangelock_mode mode;
 	bool try;
 	bool nested;
+	bool reserve; /* a write that nobody holds: a reservation */
 	const struct timespec *abstime;
 	struct list_node *held; /* a change: what its owner holds, whatever comes of it */
 };
@@ -34,5 +35,12 @@ int rl_list_try_extend(struct lock *lock, struct req *req, uint64_t start, uint6
 int rl_list_destroy(struct lock *lock);
 bool rl_list_is_locked(struct lock *lock, uint64_t start, uint64_t end, unsigned mode);
 int rl_list_walk(struct lock *lock, rangelock_walk_fn *fn, void *arg);
+
+int rl_list_reserve(struct lock *lock, struct req *req, uint64_t start, uint64_t end);
+int rl_list_reserve_gap(struct lock *lock, struct req *req, uint64_t size, uint64_t align,
+			uint64_t lo, uint64_t hi, uint64_t *ret_start);
+int rl_list_commit(struct lock *lock, struct req *req, const struct timespec *abstime);
+int rl_list_unreserve(struct lock *lock, struct req *req);
+bool rl_list_is_reserved(const struct lock *lock, const struct req *req);
 
 #endif

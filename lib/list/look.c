@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks at a list: walk, is_locked. */
+#include "list/look.h"
+
 #include <errno.h>
 
 #include "base/rcu.h"
-#include "list/chain.h"
 #include "list/list.h"
-
-/* Call fn for the nodes in order, while it returns 0; of one request that is in the word,
- * with a node that stands for it.  EINVAL: the lock is destroyed. */
-struct visit {
-	int (*fn)(struct lock *lock, const struct list_node *n, uint32_t state, void *arg);
-	void *arg;
-};
 
 static int visit_list(struct lock *lock, const struct visit *visit)
 {
@@ -29,7 +23,7 @@ static int visit_list(struct lock *lock, const struct visit *visit)
 	return stop;
 }
 
-static int visit_all(struct lock *lock, const struct visit *visit)
+int rl_list_visit(struct lock *lock, const struct visit *visit)
 {
 	for (;;) {
 		uintptr_t word = rl_list_newest_word(lock);
@@ -78,7 +72,7 @@ bool rl_list_is_locked(struct lock *lock, uint64_t start, uint64_t end, unsigned
 {
 	struct cover cover = { start, end, mode };
 
-	visit_all(lock, &(struct visit){ extend_cover, &cover });
+	rl_list_visit(lock, &(struct visit){ extend_cover, &cover });
 	return cover.start >= end;
 }
 
@@ -88,11 +82,6 @@ struct count {
 	uint32_t state;
 	uint64_t blockers;
 };
-
-static bool is_waiting_state(uint32_t state)
-{
-	return (state & STATE_PHASE) <= STATE_PENDING && state & STATE_TICKET;
-}
 
 /* q waits, and goes before the one that counts, who does not count one request twice. */
 static bool goes_before(const struct list_node *q, uint32_t state, const struct count *count)
@@ -138,9 +127,10 @@ static int show(struct lock *lock, const struct list_node *n, uint32_t state, vo
 	const struct walk *walk = arg;
 	bool held = (state & STATE_PHASE) == STATE_HELD;
 	bool waits = is_waiting_state(state) && !(state & STATE_UPGRADE);
+	bool reserved = (state & (STATE_PHASE | STATE_COMMIT)) == STATE_RESERVED;
 	struct count count = { n, state, 0 };
 
-	if (!held && !waits)
+	if (!held && !waits && !reserved)
 		return 0;
 	if (waits || (lock && visit_list(lock, &(struct visit){ find_upgrade, &count })))
 		visit_list(lock, &(struct visit){ count_blocker, &count });
@@ -148,7 +138,9 @@ static int show(struct lock *lock, const struct list_node *n, uint32_t state, vo
 		.start = n->start,
 		.end = n->end,
 		.mode = (enum rangelock_mode)mode_of(state),
-		.state = waits ? RANGELOCK_WAITING : RANGELOCK_HELD,
+		.state = waits	    ? RANGELOCK_WAITING
+			 : reserved ? RANGELOCK_RESERVED
+				    : RANGELOCK_HELD,
 		.req = (const struct rangelock_req *)(const void *)n->owner,
 		.arrival = waits ? n->ticket + 1 : 0,
 		.blockers = count.blockers,
@@ -158,5 +150,5 @@ static int show(struct lock *lock, const struct list_node *n, uint32_t state, vo
 
 int rl_list_walk(struct lock *lock, rangelock_walk_fn *fn, void *arg)
 {
-	return visit_all(lock, &(struct visit){ show, &(struct walk){ fn, arg } });
+	return rl_list_visit(lock, &(struct visit){ show, &(struct walk){ fn, arg } });
 }

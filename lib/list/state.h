@@ -14,6 +14,7 @@ enum {
 	STATE_PENDING,	  /* something is: it waits */
 	STATE_HELD,
 	STATE_GONE,
+	STATE_RESERVED,
 	STATE_PHASE = 7,
 
 	STATE_WRITE = 8,   /* its mode */
@@ -24,6 +25,9 @@ enum {
 	STATE_NESTED = 256,    /* a read that goes before all that do not hold */
 	STATE_UPGRADE = 512,   /* its owner holds a read; it goes before all but those */
 	STATE_MOVED = 8192,    /* it has left, for one that stands before it, and holds more */
+	STATE_COMMIT = 2048,   /* it is to become held instead of a reservation; of one that
+				 is RESERVED: there is such a node */
+	STATE_RESERVE = 16384, /* it is, or tries to become, a reservation */
 	STATE_BYPASS = 1 << 16 /* how often it was passed while PENDING: from this bit on */
 };
 

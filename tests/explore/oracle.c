@@ -6,6 +6,7 @@
 #include "explore/oracle.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #include "front/word.h"
@@ -56,11 +57,13 @@ enum { MAX_CALLS = 32 };
 static struct call {
 	struct want want; /* what others may meet */
 	struct want held; /* what its owner uses; less, while that changes */
+	struct want most; /* all that it has ever wanted */
 	unsigned req;
 	bool alive; /* from before the lock call until after the unlock */
 	int result;
-	uint32_t met;	/* conflicting calls that were alive with it */
-	uint32_t after; /* those that waited already when it began */
+	unsigned began, ended; /* when: explore_now() */
+	uint32_t met;	       /* conflicting calls that were alive with it */
+	uint32_t after;	       /* those that waited already when it began */
 	unsigned bypassed;
 } calls[MAX_CALLS];
 static unsigned n_calls;
@@ -70,6 +73,15 @@ static bool barging, on_list, next_on_list;
 static uintptr_t last_word;
 static bool buried;
 static unsigned moves; /* how often somebody has claimed more */
+
+static struct reservation {
+	unsigned start, end;
+	unsigned began, ended;
+	uint64_t sum;
+	int result; /* EBUSY, or how it ended; -1: it has not */
+} reservations[MAX_CALLS];
+static unsigned n_reservations;
+static struct reservation *reservation_of[REQS];
 
 NOTES static bool conflict(const struct want *a, const struct want *b)
 {
@@ -98,12 +110,14 @@ NOTES static void begin_call(unsigned req, const struct want *want)
 
 	if (n_calls == MAX_CALLS)
 		explore_fail("scenario: too many calls");
-	call->want = call->held = *want;
+	call->want = call->held = call->most = *want;
 	call->alive = true;
 	call->result = -1;
 	call->met = call->after = 0;
 	call->req = req;
 	call->bypassed = 0;
+	call->began = explore_now();
+	call->ended = UINT_MAX;
 	for (unsigned i = 0; i < n_calls; i++)
 		if (calls[i].alive && conflict(&calls[i].want, want)) {
 			call->met |= 1u << i;
@@ -139,6 +153,8 @@ NOTES static void end_call(unsigned req, int result)
 
 	call->result = result;
 	call->alive = result == 0;
+	if (result)
+		call->ended = explore_now();
 	canceled += result == ECANCELED;
 	if (!result)
 		judge_bypass(call);
@@ -147,11 +163,50 @@ NOTES static void end_call(unsigned req, int result)
 		explore_fail("answer: a lock call answered errno %d", result);
 }
 
+NOTES static void end_life(struct call *call)
+{
+	call->alive = false;
+	call->ended = explore_now();
+}
+
 /* It has failed, for a reason that is not its own. */
 NOTES static void end_in_silence(unsigned req)
 {
 	call_of[req]->result = EINTR;
-	call_of[req]->alive = false;
+	end_life(call_of[req]);
+}
+
+/* Was there a write, granted or at least waiting, while r was? */
+NOTES static bool meets_write(const struct reservation *r, bool granted)
+{
+	for (const struct call *c = calls; c < calls + n_calls; c++)
+		if (c->most.mode == RANGELOCK_WRITE && c->most.start < r->end &&
+		    r->start < c->most.end && c->began <= r->ended && r->began <= c->ended &&
+		    (granted ? c->result == 0 : c->result != EBUSY))
+			return true;
+	return false;
+}
+
+NOTES static bool meets_reservation(const struct reservation *r)
+{
+	for (const struct reservation *q = reservations; q < reservations + n_reservations; q++)
+		if (q != r && q->result != EBUSY && q->result != ENOMEM && q->start < r->end &&
+		    r->start < q->end && q->began <= r->ended && r->began <= q->ended)
+			return true;
+	return false;
+}
+
+NOTES static void judge_reservations(void)
+{
+	if (!on_list) /* where a write may come by enter, which is no call here */
+		return;
+	for (const struct reservation *r = reservations; r < reservations + n_reservations; r++) {
+		if (r->result == EBUSY && !meets_reservation(r) && !meets_write(r, false))
+			explore_fail("reserve: [%u, %u) is refused for nothing", r->start, r->end);
+		if (r->result == ECANCELED && !cancels && !meets_write(r, true))
+			explore_fail("reservation: [%u, %u) is revoked for nothing", r->start,
+				     r->end);
+	}
 }
 
 /* Now it is known how all calls ended. */
@@ -191,24 +246,40 @@ static int call_lock(unsigned req, const struct want *w)
 	return others[w->patience][w->mode](&o_lock, &o_reqs[req], w->start, end);
 }
 
+/* Of atomic words as they are, unseen. */
+#define PEEK(p) (*(volatile __typeof__(((void)0, *(p))) *)(p))
+
+/* req has been granted: of a list, no reservation stands there. */
+NOTES static void judge_revocations(unsigned req)
+{
+	const struct want *w = &call_of[req]->held;
+	uintptr_t at = PEEK(&to_lock(&o_lock)->word);
+
+	if (!on_list || w->mode != RANGELOCK_WRITE || at & 63)
+		return;
+	for (const struct list_node *n; (n = (const void *)(at & ~(uintptr_t)63));) {
+		at = PEEK(&n->next);
+		if (!(at & NEXT_MARK) && n->start < w->end && w->start < n->end &&
+		    (PEEK(&n->state) & STATE_PHASE) == STATE_RESERVED)
+			explore_fail("grant: a write is granted, and a reservation stands");
+	}
+}
+
 int o_take(unsigned req, const struct want *want)
 {
 	begin_call(req, want);
 	int result = call_lock(req, want);
 	end_call(req, result);
-	if (!result)
+	if (!result) {
 		hold(&call_of[req]->held);
+		judge_revocations(req);
+	}
 	return result;
 }
 
 NOTES static const struct want *want_of(unsigned req)
 {
 	return &call_of[req]->held;
-}
-
-NOTES static void end_life(struct call *call)
-{
-	call->alive = false;
 }
 
 NOTES static struct call *call_to_end(unsigned req)
@@ -287,9 +358,12 @@ void o_downgrade(unsigned req)
 /* While more is tried for, others may meet it, and it them. */
 NOTES static void claim_more(unsigned req, unsigned start, unsigned end, enum rangelock_mode mode)
 {
-	struct want *want = &call_of[req]->want;
+	struct want *want = &call_of[req]->want, *most = &call_of[req]->most;
 
 	moves++;
+	most->start = start < most->start ? start : most->start;
+	most->end = end > most->end ? end : most->end;
+	most->mode |= mode;
 	want->start = start;
 	want->end = end;
 	want->mode = mode;
@@ -311,6 +385,8 @@ static int end_upgrade(unsigned req, int error)
 	if (!error)
 		holds_now(req, w->start, w->end, RANGELOCK_WRITE);
 	settle_claim(req);
+	if (!error)
+		judge_revocations(req);
 	return error;
 }
 
@@ -378,6 +454,8 @@ int o_try_extend(unsigned req, unsigned start, unsigned end)
 	else if (error != EBUSY && !lacks_memory(error))
 		must_be(error, 0, "tryextend");
 	settle_claim(req);
+	if (!error)
+		judge_revocations(req);
 	return error;
 }
 
@@ -453,7 +531,8 @@ void o_submit(unsigned req, const struct want *want)
 	granted(&o_reqs[req], 0, &o_reqs[req]);
 }
 
-/* Since when is what it covers to be free of writes? */
+/* ---- Reservations ---- */
+
 NOTES static uint64_t sum_data(unsigned start, unsigned end)
 {
 	uint64_t sum = 0;
@@ -463,36 +542,136 @@ NOTES static uint64_t sum_data(unsigned start, unsigned end)
 	return sum;
 }
 
-int o_reserve_and_commit(unsigned req, unsigned start, unsigned end, bool timed)
+NOTES static struct reservation *begin_reservation(unsigned req, unsigned start, unsigned end)
+{
+	struct reservation *r = &reservations[n_reservations];
+
+	if (n_reservations++ == MAX_CALLS)
+		explore_fail("scenario: too many reservations");
+	*r = (struct reservation){ .start = start, .end = end, .began = explore_now() };
+	r->result = -1;
+	reservation_of[req] = r;
+	return r;
+}
+
+NOTES static int note_reserved(unsigned req, int error)
+{
+	struct reservation *r = reservation_of[req];
+
+	if (error && error != EBUSY && !(error == ENOMEM && on_list))
+		explore_fail("answer: reserve answered errno %d", error);
+	/* What it covers is to be free of writes from now on. */
+	r->sum = sum_data(r->start, r->end);
+	if (error)
+		r->result = error;
+	r->ended = error ? explore_now() : UINT_MAX;
+	return error;
+}
+
+/* It ends, by a commit or a revocation; once. */
+NOTES static void end_reservation(unsigned req, int result)
+{
+	struct reservation *r = reservation_of[req];
+
+	if (r->result != -1)
+		explore_fail("reservation: it ends again");
+	r->result = result;
+	r->ended = explore_now();
+}
+
+NOTES static void judge_commit(unsigned req)
+{
+	struct reservation *r = reservation_of[req];
+
+	if (sum_data(r->start, r->end) != r->sum)
+		explore_fail("commit: a write was granted in between");
+}
+
+NOTES static struct want reserved_range(unsigned req, bool timed)
+{
+	const struct reservation *r = reservation_of[req];
+
+	return (struct want){ r->start, r->end, RANGELOCK_WRITE, timed ? WAITS_FOR_A_TIME : WAITS,
+			      false };
+}
+
+int o_reserve(unsigned req, unsigned start, unsigned end)
+{
+	begin_reservation(req, start, end);
+	return note_reserved(req, rangelock_reserve(&o_lock, &o_reqs[req], start, end));
+}
+
+NOTES static void note_gap(unsigned req, uint64_t start, unsigned size)
+{
+	reservation_of[req]->start = (unsigned)start;
+	reservation_of[req]->end = (unsigned)start + size;
+}
+
+int o_reserve_gap(unsigned req, unsigned size)
+{
+	uint64_t start = 0;
+
+	begin_reservation(req, 0, UNITS);
+	int error = rangelock_reserve_gap(&o_lock, &o_reqs[req], size, 1, 0, UNITS, &start);
+	if (!error)
+		note_gap(req, start, size);
+	return note_reserved(req, error == ENOSPC ? EBUSY : error);
+}
+
+int o_unreserve(unsigned req)
+{
+	int error = rangelock_unreserve(&o_lock, &o_reqs[req]);
+
+	if (error && error != ECANCELED)
+		explore_fail("answer: unreserve answered errno %d", error);
+	end_reservation(req, error ? ECANCELED : 0);
+	return error;
+}
+
+void o_revoked(unsigned req)
+{
+	end_reservation(req, ECANCELED);
+}
+
+int o_commit(unsigned req, bool timed)
 {
 	static const struct timespec some_time = { 1, 0 };
-	struct want want = *WR(start, end);
-	int error = rangelock_reserve(&o_lock, &o_reqs[req], start, end);
-	uint64_t before = sum_data(start, end);
+	struct want want = reserved_range(req, timed);
 
-	if (error) {
-		if (error != EBUSY)
-			must_be(error, 0, "reserve");
-		return error;
-	}
-	want.patience = timed ? WAITS_FOR_A_TIME : WAITS;
-	explore_yield();
 	begin_call(req, &want);
-	error = rangelock_commit(&o_lock, &o_reqs[req], timed ? &some_time : NULL);
+	int error = rangelock_commit(&o_lock, &o_reqs[req], timed ? &some_time : NULL);
 	if (error) {
 		end_in_silence(req);
 		note_perhaps_canceled(error);
-		if (error == ETIMEDOUT && rangelock_unreserve(&o_lock, &o_reqs[req]) == 0)
-			return ETIMEDOUT;
-		return ECANCELED;
+		if (error == ECANCELED)
+			end_reservation(req, ECANCELED);
+		else if (error != ENOMEM && !(error == ETIMEDOUT && timed))
+			explore_fail("answer: commit answered errno %d", error);
+		return error;
 	}
+	end_reservation(req, 0);
 	end_call(req, 0);
 	hold(&want);
-	if (sum_data(start, end) != before)
-		explore_fail("commit: a write was granted in between");
-	o_use(req);
-	o_drop(req);
+	judge_commit(req);
+	judge_revocations(req);
 	return 0;
+}
+
+int o_reserve_and_commit(unsigned req, unsigned start, unsigned end, bool timed)
+{
+	int error = o_reserve(req, start, end);
+
+	if (error)
+		return error;
+	explore_yield();
+	error = o_commit(req, timed);
+	if (!error) {
+		o_use(req);
+		o_drop(req);
+	} else if (error != ECANCELED) {
+		error = o_unreserve(req) ? ECANCELED : error;
+	}
+	return error;
 }
 
 NOTES static void count_cancel(void)
@@ -601,9 +780,6 @@ void o_look(unsigned unit)
 		judge_picture(&picture);
 	judge_look("walk", unit, shows(&picture, unit), before);
 }
-
-/* Of atomic words as they are, unseen. */
-#define PEEK(p) (*(volatile __typeof__(((void)0, *(p))) *)(p))
 
 NOTES static bool waits_in_list(const struct req *r)
 {
@@ -790,11 +966,15 @@ NOTES static void check_list(uintptr_t word)
 
 			if (all[k]->start > all[i]->start)
 				explore_fail("list: out of order");
+			if (all[i]->start >= all[k]->end || all[k]->start >= all[i]->end)
+				continue;
 			if ((a & STATE_PHASE) == STATE_HELD && (b & STATE_PHASE) == STATE_HELD &&
 			    !is_changing(all, count, i) && !is_changing(all, count, k) &&
-			    (a | b) & STATE_WRITE && all[i]->start < all[k]->end &&
-			    all[k]->start < all[i]->end)
+			    (a | b) & STATE_WRITE)
 				explore_fail("list: two holders conflict");
+			if ((a & STATE_PHASE) == STATE_RESERVED &&
+			    (b & STATE_PHASE) == STATE_RESERVED)
+				explore_fail("list: two reservations overlap");
 		}
 }
 
@@ -848,6 +1028,7 @@ void o_setup(void)
 	on_list = next_on_list;
 	to_lock(&o_lock)->engine = on_list ? RANGELOCK_LIST : RANGELOCK_TREE;
 	rl_pool_forget();
+	n_reservations = 0;
 	n_calls = cancels = canceled = perhaps_canceled = moves = drops = 0;
 	last_word = 0;
 	buried = false;
@@ -881,6 +1062,7 @@ void o_bury(void)
 void o_check(void)
 {
 	judge_answers();
+	judge_reservations();
 	if (explore_nodes() && !(on_list && !o_idle()))
 		explore_fail("the end: %d nodes of lists are in use", explore_nodes());
 	if (buried)

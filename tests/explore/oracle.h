@@ -85,7 +85,15 @@ bool o_idle(void);
 /* The lock has been destroyed, and its memory given up. */
 void o_bury(void);
 
-/* Reserve, and commit if it still stands: 0, or an error of either. */
+/* Reservations; each ends once.  What is committed is held.  A gap is sought in all units;
+ * EBUSY: there is none. */
+int o_reserve(unsigned req, unsigned start, unsigned end);
+int o_reserve_gap(unsigned req, unsigned size);
+int o_unreserve(unsigned req);
+void o_revoked(unsigned req); /* it is known that it has been */
+int o_commit(unsigned req, bool timed);
+
+/* Reserve, and commit if it still stands, use and drop: 0, or an error of either. */
 int o_reserve_and_commit(unsigned req, unsigned start, unsigned end, bool timed);
 
 #define WR(start, end)	   (&(struct want){ start, end, RANGELOCK_WRITE, WAITS, false })

@@ -1261,6 +1261,246 @@ static void stock(unsigned i)
 			o_visit(2, RD(1, 2));
 }
 
+/* ---- Reservations ---- */
+
+/* Of two that meet one gets it; a third has its own beside them. */
+static void two_reserve(unsigned i)
+{
+	int error = o_reserve_and_commit(2 * i, i == 2 ? 3 : 0, i == 0 ? 2 : i == 1 ? 3 : 4, false);
+
+	explore_assert(i < 2 || error == 0);
+}
+
+/* A try that fails keeps nobody from reserving. */
+static void reserve_beside_tries(unsigned i)
+{
+	if (i == 0)
+		o_visit(0, TRY_WR(1, 3));
+	else if (i == 1)
+		o_visit(2, TRY_WR(2, 4));
+	else
+		o_reserve_and_commit(4, 2, 4, false);
+}
+
+static void reserve_beside_a_waiter(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_visit(2, TIMED_WR(1, 3));
+	else
+		o_reserve_and_commit(4, 2, 4, false);
+}
+
+/* A write that waits for the same, or comes first. */
+static void commit_against_grant(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_visit(2, WR(0, 3));
+	else
+		o_reserve_and_commit(4, 1, 4, false);
+}
+
+static void reserved_setup(void)
+{
+	o_setup();
+	o_reserve(6, 0, 2);
+}
+
+static void unreserve_against_revocation(unsigned i)
+{
+	if (i == 0)
+		o_unreserve(6);
+	else if (i == 1)
+		o_visit(2, WR(1, 3));
+	else if (o_reserve(4, 0, 1) == 0)
+		o_unreserve(4);
+}
+
+/* The request of a revoked reservation is its owner's as soon as he knows of it: to be freed,
+ * or for another reservation. */
+static void revoked_and_gone(unsigned i)
+{
+	if (i < 2) {
+		o_visit(2 * i, i ? TRY_WR(1, 3) : WR(0, 2));
+	} else {
+		if (rangelock_is_reserved(&o_lock, &o_reqs[6]))
+			o_unreserve(6);
+		else
+			o_revoked(6);
+		forget(6);
+	}
+}
+
+static void revoked_and_again(unsigned i)
+{
+	if (i == 0) {
+		o_visit(0, WR(0, 2));
+	} else if (i == 1) {
+		o_reserve_and_commit(2, 2, 4, false);
+	} else if (o_commit(6, false) == 0) {
+		o_use(6);
+		o_drop(6);
+	} else {
+		o_reserve_and_commit(6, 1, 3, false);
+	}
+}
+
+/* Lock with the request of one that may have been revoked. */
+static void revoked_and_locked(unsigned i)
+{
+	if (i == 0)
+		o_visit(0, WR(0, 1));
+	else if (i == 1)
+		o_visit(2, TRY_WR(1, 3));
+	else if (rangelock_is_reserved(&o_lock, &o_reqs[6]))
+		o_unreserve(6);
+	else {
+		o_revoked(6);
+		o_visit(6, WR(0, 3));
+	}
+}
+
+static void committing_setup(void)
+{
+	o_setup();
+	o_take(HELD, RD(0, 2));
+	o_reserve(6, 1, 3);
+}
+
+static void use_commit(bool timed)
+{
+	if (o_commit(6, timed) == 0) {
+		o_use(6);
+		o_drop(6);
+	}
+}
+
+static void commit_and_cancel(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		use_commit(false);
+	else
+		o_cancel(6);
+}
+
+static void cancel_and_revoke_commit(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		use_commit(false);
+	else if (i == 2)
+		o_cancel(6);
+	else
+		o_visit(4, TRY_WR(2, 4));
+}
+
+/* Its time is over, once or twice; then it is given up, if it still stands. */
+static void commit_and_again(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+	} else if (i == 1) {
+		int error = o_commit(6, true);
+
+		if (error == ETIMEDOUT)
+			error = o_commit(6, true);
+		if (error == ETIMEDOUT) {
+			o_unreserve(6);
+		} else if (!error) {
+			o_use(6);
+			o_drop(6);
+		}
+		forget(6);
+	} else {
+		o_visit(4, WR(2, 4));
+	}
+}
+
+/* One waits behind the commit whose time is over, or that is revoked. */
+static void behind_a_commit(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_reserve_and_commit(2, 1, 3, true);
+	else
+		o_visit(2 * i, i == 2 ? WR(2, 4) : TRY_WR(2, 3));
+}
+
+/* There are two gaps. */
+static void gaps(unsigned i)
+{
+	int error = o_reserve_gap(2 * i, 2);
+
+	explore_assert(!error);
+	error = o_commit(2 * i, false);
+	explore_assert(!error);
+	o_use(2 * i);
+	o_drop(2 * i);
+}
+
+static void gap_and_reserve(unsigned i)
+{
+	if (i == 0)
+		o_reserve_and_commit(0, 1, 2, false);
+	else if (i == 1)
+		o_visit(2, TRY_WR(0, 1));
+	else if (o_reserve_gap(4, 1) == 0)
+		o_unreserve(4);
+}
+
+/* The last reservation ends, and the lock, though its last call is on its way out. */
+static void destroyed_once_unreserved(unsigned i)
+{
+	if (i == 0) {
+		o_unreserve(6);
+	} else {
+		explore_wait(is_free_now);
+		if (rangelock_destroy(&o_lock))
+			explore_fail("destroy: nothing is reserved");
+		o_bury();
+	}
+}
+
+/* By a read that becomes a write, or by one that grows. */
+static void upgrade_revokes(unsigned i)
+{
+	if (i == 0) {
+		if (o_upgrade(HELD) == 0)
+			o_use(HELD);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_reserve_and_commit(2, 1, 3, false);
+	} else {
+		o_visit(4, RD(2, 4));
+	}
+}
+
+static void growth_revokes(unsigned i)
+{
+	if (i == 0) {
+		o_try_extend(HELD, 0, 4);
+		o_use(HELD);
+		o_drop(HELD);
+	} else {
+		o_reserve_and_commit(2, 2, 4, false);
+	}
+}
+
+static void reserve_or_not(unsigned i)
+{
+	if (i == 0)
+		o_visit(0, WR(0, 2));
+	else
+		o_reserve_and_commit(2, 1, 3, false);
+}
+
 /* The same on a list lock. */
 #define ON_LIST(setup)                    \
 	static void setup##_on_list(void) \
@@ -1282,6 +1522,8 @@ ON_LIST(readers_setup)
 ON_LIST(two_readers_setup)
 ON_LIST(gap_setup)
 ON_LIST(hold_upper)
+ON_LIST(reserved_setup)
+ON_LIST(committing_setup)
 
 #define HERE .step = o_step, .check = o_check
 #define LIST(what, n, before, does)                                                              \
@@ -1666,6 +1908,36 @@ static const struct scenario scenarios[] = {
 	  .scarce = true,
 	  .setup = hold_first_on_list,
 	  .run = extend,
+	  HERE },
+	LIST("reservations", 3, o_setup, reservations),
+	LIST("commit-gives-up", 3, o_setup, commit_gives_up),
+	LIST("two-reserve", 3, o_setup, two_reserve),
+	{ .name = "list-reserve-beside-tries",
+	  .threads = 3,
+	  .setup = hold_first_on_list,
+	  .run = reserve_beside_tries,
+	  .step = o_step,
+	  .check = drop_and_check },
+	LIST("reserve-beside-a-waiter", 3, hold_read, reserve_beside_a_waiter),
+	LIST("commit-against-grant", 3, hold_read, commit_against_grant),
+	LIST("unreserve-against-revocation", 3, reserved_setup, unreserve_against_revocation),
+	LIST("revoked-and-gone", 3, reserved_setup, revoked_and_gone),
+	LIST("revoked-and-again", 3, reserved_setup, revoked_and_again),
+	LIST("revoked-and-locked", 3, reserved_setup, revoked_and_locked),
+	LIST("commit-cancel", 3, committing_setup, commit_and_cancel),
+	LIST("commit-cancel-revoke", 4, committing_setup, cancel_and_revoke_commit),
+	LIST("commit-again", 3, committing_setup, commit_and_again),
+	LIST("behind-a-commit", 4, hold_read, behind_a_commit),
+	LIST("gaps", 2, o_setup, gaps),
+	LIST("gap-and-reserve", 3, o_setup, gap_and_reserve),
+	LIST("upgrade-revokes", 3, hold_read, upgrade_revokes),
+	LIST("growth-revokes", 2, hold_first, growth_revokes),
+	LIST("destroyed-once-unreserved", 2, reserved_setup, destroyed_once_unreserved),
+	{ .name = "list-reserve-scarce",
+	  .threads = 2,
+	  .scarce = true,
+	  .setup = o_setup_on_list,
+	  .run = reserve_or_not,
 	  HERE },
 	{ .name = "list-rivals-scarce",
 	  .threads = 2,

@@ -262,6 +262,32 @@ START_TEST(a_lock_call_that_fails_acquires_nothing)
 }
 END_TEST
 
+START_TEST(a_commit_names_what_it_holds)
+{
+	static const struct rangelock_attr engines[] = { { .engine = RANGELOCK_TREE },
+							 { .engine = RANGELOCK_LIST } };
+	struct rangelock lock;
+	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER, other = RANGELOCK_REQ_INITIALIZER;
+
+	ck_assert_int_eq(rangelock_init(&lock, &engines[_i]), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &req, 10, 20), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &req), 0); /* there is something to acquire */
+	ck_assert_int_eq(rangelock_reserve(&lock, &req, 10, 20), 0);
+	forget(&lock);
+	ck_assert_int_eq(rangelock_commit(&lock, &req, NULL), 0);
+	ck_assert_int_gt(seen.n_acquired, 0);
+	ck_assert(seen.was_locked);
+	ck_assert_int_eq(rangelock_unlock(&lock, &req), 0);
+	ck_assert_int_eq(rangelock_reserve(&lock, &req, 10, 20), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &other, 19, 21), 0);
+	forget(&lock);
+	ck_assert_int_eq(rangelock_commit(&lock, &req, NULL), ECANCELED);
+	ck_assert_int_eq(seen.n_acquired, 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &other), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
 START_TEST(destroy_comes_after_every_unlock)
 {
 	struct rangelock lock = RANGELOCK_INITIALIZER;
@@ -293,6 +319,7 @@ int main(void)
 	tcase_add_test(tc, readers_do_not_meet);
 	tcase_add_loop_test(tc, names_are_named_while_the_range_is_held, 0, 2);
 	tcase_add_loop_test(tc, a_lock_call_that_fails_acquires_nothing, 0, 2);
+	tcase_add_loop_test(tc, a_commit_names_what_it_holds, 0, 2);
 	tcase_add_test(tc, destroy_comes_after_every_unlock);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

@@ -267,6 +267,57 @@ START_TEST(who_is_alone_changes_what_it_holds)
 }
 END_TEST
 
+/* ---- Reservations ---- */
+
+static void write_over(void)
+{
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 0, 2), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+}
+
+START_TEST(the_request_of_a_revoked_reservation_serves_on_any_lock)
+{
+	struct rangelock tree = RANGELOCK_INITIALIZER;
+
+	ck_assert_int_eq(rangelock_init(&tree, NULL), 0);
+	ck_assert_int_eq(rangelock_rdlock(&tree, &c, 0, 1), 0);
+	ck_assert_int_eq(rangelock_reserve(&lock, &a, 0, 2), 0);
+	write_over();
+	ck_assert_int_eq(rangelock_rdlock(&tree, &a, 0, 1), 0);
+	ck_assert_int_eq(rangelock_unlock(&tree, &a), 0);
+	ck_assert_int_eq(rangelock_unlock(&tree, &c), 0);
+	ck_assert_int_eq(rangelock_commit(&lock, &a, NULL), EPERM);
+	ck_assert_int_eq(rangelock_destroy(&tree), 0);
+}
+END_TEST
+
+START_TEST(reservations_that_are_forgotten_leave_nothing_behind)
+{
+	for (uint64_t i = 0; i < scaled(10000); i++) {
+		struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
+
+		must(rangelock_reserve(&lock, &req, 0, 2) == 0);
+		must(rangelock_wrlock(&lock, &b, 1, 3) == 0);
+		must(rangelock_unlock(&lock, &b) == 0);
+	}
+	ck_assert_uint_le(allocations, 8);
+}
+END_TEST
+
+/* Though its node is another's by then. */
+START_TEST(a_request_knows_its_own_reservation)
+{
+	ck_assert_int_eq(rangelock_reserve(&lock, &a, 0, 2), 0);
+	write_over();
+	for (int i = 0; i < 2000; i++) {
+		must(rangelock_reserve(&lock, &c, 0, 2) == 0);
+		must(!rangelock_is_reserved(&lock, &a) && rangelock_is_reserved(&lock, &c));
+		must(rangelock_unreserve(&lock, &c) == 0);
+	}
+	ck_assert_int_eq(rangelock_unreserve(&lock, &a), ECANCELED);
+}
+END_TEST
+
 /* From 2 on, while there is memory. */
 static struct rangelock_req many[1024];
 static unsigned n_many;
@@ -353,6 +404,23 @@ START_TEST(without_memory_what_was_given_back_serves_again)
 	release_many();
 	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
 	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+START_TEST(without_memory_a_reservation_stands)
+{
+	if (is_under_valgrind())
+		return;
+	ck_assert_int_eq(rangelock_reserve(&lock, &a, 0, 2), 0);
+	scarce = true;
+	hold_many(NULL);
+	ck_assert_int_eq(rangelock_commit(&lock, &a, NULL), ENOMEM);
+	ck_assert_int_eq(rangelock_reserve(&lock, &b, 5000, 5001), ENOMEM);
+	ck_assert(rangelock_is_reserved(&lock, &a));
+	scarce = false;
+	ck_assert_int_eq(rangelock_commit(&lock, &a, NULL), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	release_many();
 }
 END_TEST
 
@@ -558,6 +626,10 @@ int main(void)
 	tcase_add_test(tc, the_steady_state_allocates_nothing);
 	tcase_add_test(tc, who_gives_up_again_and_again_leaves_nothing_behind);
 	tcase_add_test(tc, threads_leave_their_nodes_to_others);
+	tcase_add_test(tc, the_request_of_a_revoked_reservation_serves_on_any_lock);
+	tcase_add_test(tc, reservations_that_are_forgotten_leave_nothing_behind);
+	tcase_add_test(tc, a_request_knows_its_own_reservation);
+	tcase_add_test(tc, without_memory_a_reservation_stands);
 	tcase_add_test(tc, without_memory_nothing_is_held);
 	tcase_add_loop_test(tc, without_memory_what_is_held_stays_as_it_is, 0, 6);
 	tcase_add_test(tc, without_a_second_node_what_is_held_stays_as_it_is);
