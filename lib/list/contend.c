@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What becomes of a node that is in the list: contend.h; list.c has the invariants, L4 to L9. */
+/* What becomes of a node that is in the list: contend.h; list.c has the invariants. */
 #include "list/contend.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include "base/rcu.h"
 #include "wait/wait.h"
 
-_Static_assert(RL_MAX_BYPASS < 1 << 16, "a state counts bypasses");
+_Static_assert(RL_MAX_BYPASS < 1 << 15, "a state counts bypasses");
 
 /* How many may have given up and stand behind one node still; tests make it small. */
 #ifndef RL_LEFT_MAX
@@ -23,7 +23,9 @@ static struct list_node *first_of(uintptr_t waiters)
 
 static void wake(struct list_node *n)
 {
-	if (rl_unpark(&n->park, PARK_INVITED) == PARK_ABANDONED) /* O5 */
+	if (rl_load(&n->state, relaxed) & STATE_SUBMITTED)
+		rl_list_owe(n);
+	else if (rl_unpark(&n->park, PARK_INVITED) == PARK_ABANDONED) /* O5 */
 		rl_pool_retire(n);
 }
 
@@ -51,6 +53,13 @@ static void kick(struct list_node *q)
 		}
 }
 
+/* Those who wait for x, which goes on. */
+static void kick_all(struct list_node *x)
+{
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		kick(m);
+}
+
 /* Have x woken when q stops being in its way.  False: it has left. */
 static bool stand_behind(struct list_node *x, struct list_node *q)
 {
@@ -65,28 +74,30 @@ static bool stand_behind(struct list_node *x, struct list_node *q)
 	return true;
 }
 
-/* x, which stood behind q, has given up.  Once many have, q lets go of them. */
-static void count_left(struct lock *lock, const struct list_node *x, const struct list_node *q)
+/* One that stands behind q has given up.  Once many have, q lets go of them. */
+static void count_left(struct list_node *q)
+{
+	uintptr_t waiters = rl_load(&q->waiters, relaxed);
+
+	while (!(waiters & WAITERS_CLOSED)) {
+		if ((waiters & WAITERS_MASK) / WAITERS_LEFT >= RL_LEFT_MAX) {
+			kick(q);
+			return;
+		}
+		if (rl_cas(&q->waiters, &waiters, waiters + WAITERS_LEFT, relaxed, relaxed))
+			return;
+	}
+}
+
+void rl_list_count_left(struct lock *lock, const struct list_node *x, const struct list_node *q)
 {
 	uintptr_t at = rl_load(&lock->word, acquire); /* O2 */
 
 	if (!is_node(at))
 		return;
-	for (struct list_node *n = to_node(at); n && n->start < x->end;
-	     n = to_node(rl_load(&n->next, acquire))) {
-		if (n != q)
-			continue;
-		uintptr_t waiters = rl_load(&n->waiters, relaxed);
-		while (!(waiters & WAITERS_CLOSED)) {
-			if ((waiters & WAITERS_MASK) / WAITERS_LEFT >= RL_LEFT_MAX) {
-				kick(n);
-				return;
-			}
-			if (rl_cas(&n->waiters, &waiters, waiters + WAITERS_LEFT, relaxed, relaxed))
-				return;
-		}
-		return;
-	}
+	for (struct list_node *n = to_node(at); n; n = to_node(rl_load(&n->next, acquire)))
+		if (q ? n == q : n->start < x->end && x->start < n->end)
+			count_left(n);
 }
 
 void rl_list_leave(struct lock *lock, struct list_node *x)
@@ -140,10 +151,14 @@ static bool goes_first(const struct list_node *x, uint32_t x_state, const struct
 /* How x looks at others. */
 struct look {
 	uint32_t mine;		      /* its state */
+	uint32_t mode;		      /* the state of that member of it which looks */
 	const struct list_node *held; /* NULL, or what x, a try, is to grow out of */
 	bool passing;		      /* count it, where it passes one that waits */
 	bool passed;		      /* there is one that it has passed without counting */
-	uint32_t theirs;	      /* the state of what is in its way */
+	/* What is in its way last, and best to wait for: the state, and whose that is. */
+	uint32_t theirs, best_state;
+	const struct list_node *head, *best_head;
+	struct list_node *best;
 };
 
 /* Two upgrades, each of which holds what the other waits for. */
@@ -162,14 +177,22 @@ static bool waits_anyway(const struct list_node *q, uint32_t theirs, const struc
 	       nodes_conflict(q, theirs, held, rl_load(&held->state, relaxed));
 }
 
-/* Is q, which overlaps, in the way of x, which is TRYING? */
-static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look *look)
+/* Is n, which overlaps a member of x, in the way of x, which is TRYING? */
+static bool is_in_the_way(struct list_node *x, struct list_node *n, struct look *look)
 {
-	uint32_t s = rl_load(&q->state, seq_cst); /* L4 */
+	uint32_t own = rl_load(&n->state, seq_cst), s = own; /* L4 */
 	bool has_ticket = look->mine & STATE_TICKET;
+	struct list_node *q = n;
 
-	if (!((s | look->mine) & STATE_WRITE))
+	if (!((own | look->mode) & STATE_WRITE))
 		return false;
+	if (own & STATE_FOLLOWER) {
+		q = n->head;
+		s = rl_load(&q->state, seq_cst); /* L4, V2 */
+	}
+	if (q == x)
+		return false;
+	look->head = q;
 	for (;;) {
 		look->theirs = s;
 		switch (s & STATE_PHASE) {
@@ -185,7 +208,8 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 				return false;
 			break;
 		default: /* PENDING */
-			if (s & STATE_CANCELED || (look->held && waits_anyway(q, s, x, look->held)))
+			if (s & STATE_CANCELED ||
+			    (look->held && waits_anyway(n, own, x, look->held)))
 				return false;
 			if (rank(s) && rank(s) >= rank(look->mine))
 				return true;
@@ -203,52 +227,66 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 	}
 }
 
-/* Of those in the way of x the one to wait for: the last before it that has a ticket
- * itself, since all who wait for the same one are woken at once.  NULL: there is none. */
-static struct list_node *look_around(struct lock *lock, struct list_node *x, struct look *look)
+/* Of those in its way the one to wait for: the last before it that has a ticket itself, since
+ * all who wait for the same one are woken at once. */
+static void choose(struct look *look, struct list_node *q)
 {
-	struct list_node *best = NULL;
-	uint32_t best_state = 0;
-	uintptr_t at = rl_load(&lock->word, seq_cst); /* L4: a node, since x is one */
+	bool holds = (look->theirs & STATE_PHASE) == STATE_HELD;
 
-	for (struct list_node *n = to_node(at); n && n->start < x->end; n = to_node(at)) {
-		at = rl_load(&n->next, seq_cst); /* L4 */
-		if (n->owner == x->owner || at & NEXT_MARK || n->end <= x->start ||
-		    !is_in_the_way(x, n, look))
-			continue;
-		if (is_deadlock(look->mine, look->theirs))
-			return n;
-		/* Who has no ticket does not choose. */
-		if (!(look->mine & (STATE_TICKET | STATE_UPGRADE)) &&
-		    (look->theirs & STATE_PHASE) != STATE_TRYING)
-			return n;
-		bool better = !best || (look->theirs & STATE_TICKET &&
-					(!(best_state & STATE_TICKET) || best->ticket < n->ticket));
-		if (better && (look->theirs & STATE_PHASE) != STATE_HELD) {
-			best = n;
-			best_state = look->theirs;
-		} else if (!best) {
-			best = n;
-			best_state = look->theirs & ~(uint32_t)STATE_TICKET;
-		}
+	if (!look->best || (!holds && look->theirs & STATE_TICKET &&
+			    (!(look->best_state & STATE_TICKET) ||
+			     look->best_head->ticket < look->head->ticket))) {
+		look->best = q;
+		look->best_head = look->head;
+		look->best_state = holds ? look->theirs & ~(uint32_t)STATE_TICKET : look->theirs;
 	}
-	look->theirs = best_state;
-	return best;
 }
 
-static struct list_node *obstacle(struct lock *lock, struct list_node *x,
-				  const struct list_want *want, uint32_t *ret_state)
+/* What is in the way of member m of x?  False: there is no need to look further. */
+static bool look_along(struct lock *lock, struct list_node *x, struct list_node *m,
+		       struct look *look)
 {
-	struct look look = { .mine = rl_load(&x->state, relaxed),
-			     .held = want->try ? want->held : NULL };
-	struct list_node *q = look_around(lock, x, &look);
+	uintptr_t at = rl_load(&lock->word, seq_cst); /* L4: a node, since m is one */
 
-	if (!q && look.passed) {
-		look.passing = true;
-		q = look_around(lock, x, &look);
+	look->mode = rl_load(&m->state, relaxed);
+	for (struct list_node *n = to_node(at); n && n->start < m->end; n = to_node(at)) {
+		at = rl_load(&n->next, seq_cst); /* L4 */
+		if (n->owner == m->owner || at & NEXT_MARK || n->end <= m->start ||
+		    !is_in_the_way(x, n, look))
+			continue;
+		/* Who has no ticket does not choose. */
+		if (is_deadlock(look->mine, look->theirs) ||
+		    (!(look->mine & (STATE_TICKET | STATE_UPGRADE)) &&
+		     (look->theirs & STATE_PHASE) != STATE_TRYING)) {
+			look->best = n;
+			look->best_state = look->theirs;
+			return false;
+		}
+		choose(look, n);
 	}
-	*ret_state = look.theirs;
-	return q;
+	return true;
+}
+
+static void look_around(struct lock *lock, struct list_node *x, struct look *look)
+{
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		if (!look_along(lock, x, m, look))
+			return;
+}
+
+/* NULL: nothing is in the way of x, which is to grow out of held, unless that is NULL. */
+static struct list_node *obstacle(struct lock *lock, struct list_node *x,
+				  const struct list_node *held, uint32_t *ret_state)
+{
+	struct look look = { .mine = rl_load(&x->state, relaxed), .held = held };
+
+	look_around(lock, x, &look);
+	if (!look.best && look.passed) {
+		look.passing = true;
+		look_around(lock, x, &look);
+	}
+	*ret_state = look.best_state;
+	return look.best;
 }
 
 /* ---- One request ---- */
@@ -270,7 +308,7 @@ static enum verdict decide(struct list_node *x, uint32_t phase)
 		} else if (rl_cas(&x->state, &s, (s & ~cleared) | phase, seq_cst,
 				  seq_cst)) { /* L4 */
 			if (s & STATE_ASKED)
-				kick(x);
+				kick_all(x);
 			return DECIDED;
 		}
 	}
@@ -300,7 +338,8 @@ static bool take_ticket(struct lock *lock, struct list_node *x)
 	while (!rl_cas(tickets_of(lock), &tickets, tickets + 1, relaxed, relaxed))
 		;
 	x->ticket = tickets;
-	set_waiting(lock, x->owner, x);
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		set_waiting(lock, m->owner, m);
 	do
 		beaten = s & STATE_UPGRADE && s & STATE_BEATEN; /* L11 */
 	while (!rl_cas(&x->state, &s, (s & ~(uint32_t)STATE_BEATEN) | (beaten ? 0 : STATE_TICKET),
@@ -325,9 +364,14 @@ static bool try_again(struct list_node *x)
 static void ask(struct list_node *q)
 {
 	uint32_t s = rl_load(&q->state, seq_cst);
+	struct list_node *head = q;
 
+	if (s & STATE_FOLLOWER) {
+		head = q->head;
+		s = rl_load(&head->state, seq_cst);
+	}
 	while ((s & STATE_PHASE) == STATE_TRYING)
-		if (s & STATE_ASKED || rl_cas(&q->state, &s, s | STATE_ASKED, seq_cst, seq_cst))
+		if (s & STATE_ASKED || rl_cas(&head->state, &s, s | STATE_ASKED, seq_cst, seq_cst))
 			return;
 	kick(q);
 }
@@ -336,15 +380,23 @@ static void ask(struct list_node *q)
 static void give_up(struct lock *lock, struct list_node *x, const struct list_want *want,
 		    const struct list_node *behind)
 {
-	rl_store(&x->state, STATE_GONE, release);
-	if (want->held)
-		set_node(lock, x->owner, want->held);
-	else
-		set_idle(x->owner);
+	struct list_node *next;
+
+	rl_store(&x->state, STATE_GONE | (rl_load(&x->state, relaxed) & STATE_VECTOR), release);
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		if (want->held)
+			set_node(lock, m->owner, want->held);
+		else
+			set_idle(m->owner);
 	rl_rcu_read_lock();
-	rl_list_leave(lock, x);
+	for (struct list_node *m = first_member(x); m; m = next) {
+		next = next_member(x, m);
+		rl_list_leave(lock, m);
+		if (m != x)
+			rl_pool_retire(m);
+	}
 	if (behind)
-		count_left(lock, x, behind);
+		rl_list_count_left(lock, x, behind);
 	/* Whoever comes for it afterwards retires it. */
 	if (!behind || rl_exchange(&x->park, PARK_ABANDONED, acq_rel) == PARK_INVITED) /* O5 */
 		rl_pool_retire(x);
@@ -363,7 +415,7 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		int error = 0;
 
 		rl_rcu_read_lock();
-		struct list_node *q = obstacle(lock, x, want, &theirs);
+		struct list_node *q = obstacle(lock, x, want->try ? want->held : NULL, &theirs);
 		if (!q) {
 			verdict = decide(x, STATE_HELD);
 			rl_rcu_read_unlock();
@@ -375,13 +427,14 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 			error = EDEADLK;
 		} else if (want->try && (theirs & STATE_PHASE) == STATE_TRYING) {
 			/* Not before it is known what comes of that one. */
-			rl_store(&x->park, PARK_WAITING, relaxed);
 			bool stands = stand_behind(x, q);
 			if (stands)
 				ask(q);
 			rl_rcu_read_unlock();
-			if (stands)
+			if (stands) {
 				rl_park(&x->park, 0, NULL);
+				rl_store(&x->park, PARK_WAITING, relaxed);
+			}
 			continue;
 		} else if (want->try) {
 			rl_rcu_read_unlock();
@@ -393,16 +446,18 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		} else {
 			uint32_t crowd = (theirs & STATE_PHASE) == STATE_HELD ? 1 : 2;
 
-			rl_store(&x->park, PARK_WAITING, relaxed);
 			verdict = decide(x, STATE_PENDING);
 			bool stands = verdict == DECIDED && stand_behind(x, q);
 			rl_rcu_read_unlock();
 			if (verdict == CANCELED) {
 				error = ECANCELED;
 			} else if (stands) {
+				rl_list_will_wait(lock);
 				enum park answer = rl_park(&x->park, crowd, abstime);
 
-				if (answer != PARK_INVITED)
+				if (answer == PARK_INVITED)
+					rl_store(&x->park, PARK_WAITING, relaxed);
+				else
 					behind = q;
 				if (answer == PARK_TIMED_OUT)
 					error = decide(x, STATE_GONE) == CANCELED ? ECANCELED
@@ -417,5 +472,33 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		}
 		if (!has_ticket && !want->try)
 			has_ticket = take_ticket(lock, x);
+	}
+}
+
+enum outcome rl_list_pursue(struct lock *lock, struct list_node *x)
+{
+	if ((rl_load(&x->state, relaxed) & STATE_PHASE) != STATE_TRYING && !try_again(x))
+		return ENDED;
+	for (;;) {
+		uint32_t theirs;
+		struct list_node *q = obstacle(lock, x, NULL, &theirs);
+
+		if (q && !(rl_load(&x->state, relaxed) & STATE_TICKET)) {
+			take_ticket(lock, x);
+			continue;
+		}
+		switch (decide(x, q ? STATE_PENDING : STATE_HELD)) {
+		case CANCELED:
+			return ENDED;
+		case BEATEN:
+			break;
+		case DECIDED:
+			if (!q)
+				return HOLDS;
+			if (stand_behind(x, q))
+				return WAITS;
+			if (!try_again(x))
+				return ENDED;
+		}
 	}
 }

@@ -44,6 +44,14 @@
  * between.  Those who stand behind the old one go over to the new one if that is in their
  * way too, and only others are woken.
  *
+ * Vectors.  A vector is a head, which stands in no list, and a node for each range, its
+ * followers (vector.c).  Until all are held the head has the state, the ticket and the bypasses
+ * of all, and it is the head that stands on a stack; each follower has its own mode, link,
+ * mark, and stack of those who wait for it.
+ *
+ * Submissions.  A request that was submitted has no thread: who wakes its node goes on with
+ * it (submit.c), as the owner of another would.
+ *
  * Reclamation.  Who follows links is in a read section, and a retired node is used again
  * after a grace period (base/rcu.h).  So addresses do not come back under anybody's hands.
  *
@@ -97,6 +105,25 @@
  *       without whoever sees one that goes first; that one cannot see it go first, ever, since
  *       tickets are not given back and addresses do not change.
  *
+ *   V1  All of a vector is in the list before it looks for the first time, and begins to try,
+ *       waits and holds at one moment, since that is one word.  So to L4 and L5 it is one node
+ *       with several ranges.
+ *   V2  Once a vector is held each follower gets a state of its own, HELD, before it can be
+ *       changed or given up, and only then is the head retired, HELD for good.  So whoever has
+ *       found a follower may look at the head as long as he is in his section, and finds what
+ *       is true of the follower, or was until it left.
+ *
+ *   S1  What was submitted belongs to one at a time: the call that submits it, the stack that
+ *       it stands on, or the thread that has taken it from there.  That one goes on with it when
+ *       it is in no section and holds up nobody else's: before its call returns, or waits.
+ *   S2  Of grant and cancel one wins, by the state: cancel goes from TRYING or PENDING to
+ *       GONE, whoever it belongs to, who then finds that, and never touches its request again.
+ *       Both leave a word in `park` when they have done with the node: who comes second
+ *       retires it.
+ *   S3  After that cancel the lock may be destroyed (L7).  So whoever goes on with a node
+ *       touches the lock in one section only, in which he has found the node not GONE; and
+ *       the request only before it has a ticket, and once it holds.
+ *
  *   #   release                               acquire
  *   O1  the word: fast lock and unlock,       fast lock and unlock, settled_word()
  *       inflation, unlinking of the last
@@ -111,8 +138,12 @@
  *
  * Progress.  Lock-free, but for L1, while nobody waits: who fails to insert, mark or unlink,
  * or is beaten, has been overtaken by one who did not.  Who waits is passed
- * RANGELOCK_MAX_BYPASS times at most, and then by nobody but those of higher rank.  A call goes through all nodes below
- * its end three times: with n others in the list it takes O(n).
+ * RANGELOCK_MAX_BYPASS times at most, and then by nobody but
+ * those of higher rank.  A call goes through all nodes below
+ * its end three times: with n others in the list it takes O(n); a vector does so for each of
+ * its ranges.  Whoever gives up a range goes on with those submitted requests that it has woken,
+ * in time proportional to their number; whose turn it is, waits meanwhile as it does
+ * for a thread that has been woken.
  *
  * After Kogan, Dice and Issa, "Scalable Range Locks for Scalable Address Spaces and Beyond"
  * (EuroSys 2020); the list is Harris, "A pragmatic implementation of non-blocking
@@ -127,11 +158,16 @@
 #include "list/contend.h"
 #include "wait/wait.h"
 
-/* Bring x into the list, unless the word has room for its request. */
-enum arrival { IN_LIST, IN_WORD, REFUSED };
+/* Are all of these requests, which stand in an array, in no use? */
+static bool are_free(struct req *first, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!is_free(nth_req(first, i)))
+			return false;
+	return true;
+}
 
-static enum arrival arrive(struct lock *lock, struct list_node *x, const struct list_want *want,
-			   int *ret_error)
+enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, int *ret_error)
 {
 	struct req *req = x->owner;
 	struct list_node *spare = NULL;
@@ -141,12 +177,10 @@ static enum arrival arrive(struct lock *lock, struct list_node *x, const struct 
 	while (arrival == REFUSED) {
 		uintptr_t word = rl_list_word(lock);
 
-		if (word == WORD_DEAD || !is_free(req))
+		if (word == WORD_DEAD || !are_free(req, n))
 			break;
-		if (word == WORD_IDLE) {
-			req->node.start = want->start;
-			req->node.end = want->end;
-			req->mode = (uint8_t)want->mode;
+		if (word == WORD_IDLE && n == 1) {
+			set_range(req, x);
 			req->state = REQ_IDLE;
 			if (rl_cas(&lock->word, &word, fast_word(req), acq_rel, relaxed)) /* O1 */
 				arrival = IN_WORD;
@@ -158,11 +192,11 @@ static enum arrival arrive(struct lock *lock, struct list_node *x, const struct 
 			if (rl_list_inflate(lock, word, spare))
 				spare = NULL;
 		} else {
+			if (is_node(word) || n > 1)
+				rl_list_note_company(lock);
 			rl_rcu_read_lock();
 			if (rl_list_insert(lock, x))
 				arrival = IN_LIST;
-			if (is_node(word))
-				rl_list_note_company(lock);
 			rl_rcu_read_unlock();
 		}
 	}
@@ -183,7 +217,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 			 STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0));
 
 	int error;
-	enum arrival arrival = arrive(lock, x, want, &error);
+	enum arrival arrival = rl_list_arrive(lock, x, 1, &error);
 	if (arrival != IN_LIST)
 		rl_pool_give_back(x);
 	if (arrival == REFUSED)
@@ -192,9 +226,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 		return 0;
 	error = rl_list_contend(lock, x, want);
 	if (!error) {
-		req->node.start = want->start;
-		req->node.end = want->end;
-		req->mode = (uint8_t)want->mode;
+		set_range(req, x);
 		set_held(lock, req, x);
 	}
 	return error;
@@ -213,6 +245,15 @@ int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint
 	    lock, req,
 	    &(struct list_want){
 		.start = start, .end = end, .mode = RANGELOCK_READ, .nested = true });
+}
+
+int rl_list_holds(struct lock *lock, const struct req *req)
+{
+	uintptr_t word = rl_list_word(lock);
+
+	if (word == WORD_DEAD)
+		return EINVAL;
+	return word == fast_word(req) || holds_here(lock, req) ? 0 : EPERM;
 }
 
 int rl_list_unlock(struct lock *lock, struct req *req)
@@ -241,7 +282,20 @@ int rl_list_unlock(struct lock *lock, struct req *req)
 	return 0;
 }
 
-int rl_list_cancel(struct lock *lock, struct req *req)
+/* x waits, and has an owner who is to learn that it need not. */
+static int cancel(struct list_node *x)
+{
+	uint32_t s = rl_load(&x->state, seq_cst);
+
+	do {
+		if (!(s & STATE_TICKET) || s & STATE_CANCELED || (s & STATE_PHASE) > STATE_PENDING)
+			return EBUSY;
+	} while (!rl_cas(&x->state, &s, s | STATE_CANCELED, seq_cst, seq_cst));
+	rl_interrupt(&x->park);
+	return 0;
+}
+
+int rl_list_cancel(struct lock *lock, struct req *req, struct answers *answers)
 {
 	int error = EBUSY;
 
@@ -252,13 +306,10 @@ int rl_list_cancel(struct lock *lock, struct req *req)
 	if (x && waits_here(lock, req)) {
 		uint32_t s = rl_load(&x->state, seq_cst);
 
-		while (s & STATE_TICKET && !(s & STATE_CANCELED) &&
-		       (s & STATE_PHASE) <= STATE_PENDING)
-			if (rl_cas(&x->state, &s, s | STATE_CANCELED, seq_cst, seq_cst)) {
-				rl_interrupt(&x->park);
-				error = 0;
-				break;
-			}
+		if (s & STATE_SUBMITTED)
+			error = rl_list_cancel_submitted(lock, x, answers);
+		else
+			error = cancel(s & STATE_FOLLOWER ? x->head : x);
 	}
 	rl_rcu_read_unlock();
 	return error;

@@ -157,10 +157,26 @@ static void setup(void)
 		o_take(HELD, &program.held_want);
 }
 
+static bool is_offered(enum action_kind kind)
+{
+	static const unsigned needs[N_KINDS] = {
+		[DOWNGRADE] = RANGELOCK_CAP_CONVERT,   [UPGRADE] = RANGELOCK_CAP_CONVERT,
+		[TRY_UPGRADE] = RANGELOCK_CAP_CONVERT, [REDUCE] = RANGELOCK_CAP_RESIZE,
+		[EXTEND] = RANGELOCK_CAP_RESIZE,       [SPLIT] = RANGELOCK_CAP_RESIZE,
+		[NESTED] = RANGELOCK_CAP_NESTED,       [BOTH] = RANGELOCK_CAP_VECTOR,
+		[RESERVE] = RANGELOCK_CAP_RESERVE,     [SUBMIT] = RANGELOCK_CAP_SUBMIT,
+	};
+	unsigned caps = rangelock_engine_caps(program.on_list ? RANGELOCK_LIST : RANGELOCK_TREE);
+
+	return (needs[kind] & caps) == needs[kind];
+}
+
 /* Of the calls beyond lock and unlock one that fits here. */
 static void make_special(struct rng *rng, struct action *a, bool kept, bool last)
 {
-	a->kind = DOWNGRADE + (enum action_kind)rng_below(rng, N_KINDS - DOWNGRADE);
+	do
+		a->kind = DOWNGRADE + (enum action_kind)rng_below(rng, N_KINDS - DOWNGRADE);
+	while (!is_offered(a->kind));
 	a->other = random_want(rng);
 	/* No bound but units, for whatever changes or compares ranges. */
 	a->want.no_bound = false;

@@ -45,6 +45,7 @@ PROGRAMS = {
     "list-arguments": ["tests/unit/test_arguments.c"],
     "list-change": ["tests/unit/test_change.c"],
     "list-observe": ["tests/unit/test_observe.c"],
+    "list-vector": ["tests/unit/test_vector.c"],
     "list": ["tests/unit/test_list.c"],
     "stats": ["tests/unit/test_stats.c"],
     "fork": ["tests/unit/test_fork.c"],

@@ -18,7 +18,7 @@
 #include "support/actor.h"
 #include "support/suite.h"
 
-static struct rangelock lock;
+static struct rangelock lock = RANGELOCK_INITIALIZER;
 
 static uint64_t wanted(void)
 {
@@ -288,7 +288,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 500);
 	tcase_add_test(tc, a_submission_calls_back_once_or_never);
-	tcase_add_test(tc, a_reservation_ends_once);
+	add_tree_test(tc, a_reservation_ends_once);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
