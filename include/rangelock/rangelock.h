@@ -142,13 +142,14 @@ enum rangelock_engine {
  * one place, the lock is kept as a tree that barges, under that engine's short mutex: it means
  * the same, but is no measure of a list's speed.  A try, tryupgrade and tryextend too, may
  * pass those who wait, within that bound; nested reads and upgrades that wait are not passed.
- *   ENOMEM   calls that lock, reserve, or change what is held, and commit, may return it:
- *            nothing is held or reserved, or what was is as it was.  Requests that meet
- *            others, are changed, or reserve, need memory, 64 bytes each, from pools of the
- *            threads: in the steady state nothing is allocated, and nothing is given back to the system before the
- *            process ends.
- * Pools are liburcu's users (flavour bp): a lock call, a change, and destroy, may wait for a grace
- * period, so make none of them inside rcu_read_lock() of that flavour.
+ * What was submitted tries again in the threads that make way for it.
+ *   ENOMEM   calls that lock, submit, reserve, or change what is held, and commit, may return
+ *            it: nothing is held or reserved, or what was is as it was, and no callback runs.
+ *            Requests that meet others, are changed, are of a vector, or reserve need memory,
+ *            64 bytes each, from pools of the threads: in the steady state nothing is
+ *            allocated, and nothing is given back to the system before the process ends.
+ * Pools are liburcu's users (flavour bp): a lock call, submit, a change, and destroy may wait
+ * for a grace period, so make none of them inside rcu_read_lock() of that flavour.
  */
 
 /* A range and how it is wanted. */
@@ -428,7 +429,7 @@ RANGELOCK_API int rangelock_rdlock_nested(struct rangelock *, struct rangelock_r
  * requests cancels the call.  The requests are n neighbours in an
  * array; once held, each may be changed and unlocked by itself.
  *   EINVAL     n is 0, ranges of the vector conflict, or a request is in use
- *   ETIMEDOUT, ECANCELED, EDEADLK  nothing is held
+ *   ETIMEDOUT, ECANCELED, EDEADLK, ENOMEM (list engine only)  nothing is held
  *
  *	struct rangelock_req reqs[2] = { RANGELOCK_REQ_INITIALIZER, RANGELOCK_REQ_INITIALIZER };
  *	const struct rangelock_range move[] = { { from, from + n, RANGELOCK_READ },
@@ -453,6 +454,7 @@ RANGELOCK_API int rangelock_unlockv(struct rangelock *, struct rangelock_req req
  *                in the thread that made the grant; or with ECANCELED, req being
  *                idle, in the thread that called rangelock_cancel()
  *   EINVAL       as everywhere, or the request is in use
+ *   ENOMEM       list engine only: the callback does not run
  * A grant is made by whatever call gives a range up: unlock, a change, a cancel, a
  * time-out, in any thread; so the callback may have run before submit has returned.
  * It runs with no internal lock held, may call anything, unlock and submit of the

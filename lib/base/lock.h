@@ -57,7 +57,10 @@ struct __attribute__((may_alias)) req {
 		struct req *next_answer;
 		_Atomic(struct list_node *) reserved; /* REQ_LISTED: its reservation, in a list */
 	};
-	uint64_t since;	 /* where waiting is timed: when it began */
+	union {
+		uint64_t since;			       /* where waiting is timed: when it began */
+		_Atomic(struct list_node *) list_node; /* in a list, while it waits or holds */
+	};
 	uint8_t verdict; /* enum park */
 	bool call_back;	 /* it is told by its callback */
 
@@ -75,7 +78,6 @@ struct __attribute__((may_alias)) req {
 			uint32_t n;	    /* of the leader: how many there are */
 		} vector;
 		uint64_t waited; /* REQ_CHOOSING, once granted, where waiting is timed: ns */
-		_Atomic(struct list_node *) list_node; /* in a list, while it waits or holds */
 	};
 
 	/* In a checked lock (check/check.h), else anything. */

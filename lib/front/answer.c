@@ -15,6 +15,7 @@
 #include <errno.h>
 
 #include "front/front.h"
+#include "list/list.h"
 #include "wait/wait.h"
 
 struct debt {
@@ -70,6 +71,27 @@ void rl_answer(struct answers *answers)
 	}
 	if (mine->first && !mine->inside)
 		run_callbacks(mine); /* C1 */
+}
+
+int rl_settled(struct lock *lock, int error)
+{
+	struct answers answers;
+
+	if (rl_unlikely(rl_list_owes())) {
+		answers_init(&answers);
+		rl_list_go_on(lock, &answers);
+		rl_answer(&answers);
+	}
+	return error;
+}
+
+void rl_list_will_wait(struct lock *lock)
+{
+	struct debt *mine = rl_mine(debt);
+
+	rl_settled(lock, 0);
+	if (mine->first)
+		run_callbacks(mine); /* C2 */
 }
 
 void rl_leave_and_answer(struct lock *lock, struct answers *answers)

@@ -20,9 +20,9 @@ static int enter_as_holder(struct lock *lock, struct req *req, const char *call,
 }
 
 /* It holds more than it did, unless there is an error. */
-static int grown(const struct lock *lock, const struct req *req, int error)
+static int grown(struct lock *lock, const struct req *req, int error)
 {
-	if (!error)
+	if (!rl_settled(lock, error))
 		note_acquired(lock, req);
 	return error;
 }
@@ -38,7 +38,7 @@ int rangelock_downgrade(struct rangelock *public_lock, struct rangelock_req *pub
 
 	if (lock->engine == RANGELOCK_LIST) {
 		note_releasing(lock, req);
-		return rl_list_downgrade(lock, req);
+		return rl_settled(lock, rl_list_downgrade(lock, req));
 	}
 	int error = enter_as_holder(lock, req, "downgrade", &answers);
 	if (error)
@@ -106,7 +106,7 @@ int rangelock_reduce(struct rangelock *public_lock, struct rangelock_req *public
 
 	if (lock->engine == RANGELOCK_LIST) {
 		note_releasing(lock, req);
-		return rl_list_reduce(lock, req, start, end);
+		return rl_settled(lock, rl_list_reduce(lock, req, start, end));
 	}
 	int error = enter_as_holder(lock, req, "reduce", &answers);
 	if (error)
@@ -133,7 +133,7 @@ int rangelock_split(struct rangelock *public_lock, struct rangelock_req *public_
 
 	watch(lock, tail);
 	if (lock->engine == RANGELOCK_LIST)
-		return rl_list_split(lock, req, at, tail);
+		return rl_settled(lock, rl_list_split(lock, req, at, tail));
 	int error = enter_as_holder(lock, req, "split", &answers);
 	if (error)
 		return error;

@@ -129,6 +129,9 @@ int rl_arrive(struct lock *lock, struct req *req, const struct rangelock_range *
 /* After the mutex has been left: tell those who are to be told. */
 void rl_answer(struct answers *answers);
 
+/* The end of a call on a list lock that may have woken others.  Returns the error. */
+int rl_settled(struct lock *lock, int error);
+
 /* Leave the mutex, and tell them. */
 void rl_leave_and_answer(struct lock *lock, struct answers *answers);
 

@@ -35,12 +35,12 @@ static __attribute__((noinline)) int lock_slow(struct lock *lock, struct req *re
 	struct answers answers;
 
 	if (lock->engine == RANGELOCK_LIST)
-		return rl_list_lock(lock, req,
-				    &(struct list_want){ .start = start,
-							 .end = end,
-							 .mode = mode,
-							 .try = patience == TRY,
-							 .abstime = abstime });
+		return rl_settled(lock, rl_list_lock(lock, req,
+						     &(struct list_want){ .start = start,
+									  .end = end,
+									  .mode = mode,
+									  .try = patience == TRY,
+									  .abstime = abstime }));
 	int error = rl_begin_change(lock);
 
 	if (error)
@@ -143,7 +143,7 @@ int rangelock_rdlock_nested(struct rangelock *public_lock, struct rangelock_req 
 
 	watch(lock, req);
 	if (lock->engine == RANGELOCK_LIST) {
-		int error = rl_list_lock_nested(lock, req, start, end, outer);
+		int error = rl_settled(lock, rl_list_lock_nested(lock, req, start, end, outer));
 		if (!error)
 			note_acquired(lock, req);
 		return error;
@@ -173,7 +173,7 @@ static __attribute__((noinline)) int unlock_slow(struct lock *lock, struct req *
 	struct answers answers;
 
 	if (lock->engine == RANGELOCK_LIST)
-		return rl_list_unlock(lock, req);
+		return rl_settled(lock, rl_list_unlock(lock, req));
 	int error = rl_begin_change(lock);
 
 	if (error)
@@ -217,6 +217,17 @@ static struct req *told(struct req *req)
 	return req->flags & REQ_VECTOR ? req->vector.leader : req;
 }
 
+static int cancel_on_list(struct lock *lock, struct req *req)
+{
+	struct answers answers;
+
+	answers_init(&answers);
+	int error = rl_list_cancel(lock, req, &answers);
+	rl_list_go_on(lock, &answers);
+	rl_answer(&answers);
+	return error;
+}
+
 int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public_req)
 {
 	struct lock *lock = to_lock(public_lock);
@@ -226,7 +237,7 @@ int rangelock_cancel(struct rangelock *public_lock, struct rangelock_req *public
 	if (!lock || !req)
 		return EINVAL;
 	if (lock->engine == RANGELOCK_LIST)
-		return rl_list_cancel(lock, req);
+		return cancel_on_list(lock, req);
 
 	int error = rl_begin_change(lock);
 	if (error)

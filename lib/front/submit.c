@@ -3,18 +3,16 @@
 #include <errno.h>
 
 #include "front/front.h"
+#include "list/list.h"
 
-int rangelock_submit(struct rangelock *public_lock, struct rangelock_req *public_req,
-		     const struct rangelock_range *range, rangelock_granted_fn *granted, void *arg)
+static int submit(struct lock *lock, struct req *req, const struct rangelock_range *range,
+		  rangelock_granted_fn *granted, void *arg)
 {
-	struct lock *lock = to_lock(public_lock);
-	struct req *req = to_req(public_req);
 	struct answers answers;
 
-	if (!lock || !req || !granted || !is_sound_range(range))
-		return EINVAL;
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_settled(lock, rl_list_submit(lock, req, range, granted, arg));
 
-	watch(lock, req);
 	int error = rl_begin_change(lock);
 	if (error)
 		return error;
@@ -29,6 +27,20 @@ int rangelock_submit(struct rangelock *public_lock, struct rangelock_req *public
 		req->callback.arg = arg;
 	}
 	rl_leave_and_answer(lock, &answers);
+	return error;
+}
+
+int rangelock_submit(struct rangelock *public_lock, struct rangelock_req *public_req,
+		     const struct rangelock_range *range, rangelock_granted_fn *granted, void *arg)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *req = to_req(public_req);
+
+	if (!lock || !req || !granted || !is_sound_range(range))
+		return EINVAL;
+
+	watch(lock, req);
+	int error = submit(lock, req, range, granted, arg);
 	if (!error)
 		note_acquired(lock, req);
 	return error;

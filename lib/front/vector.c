@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "front/front.h"
+#include "list/list.h"
 #include "wait/wait.h"
 
 static bool ranges_conflict(const struct rangelock_range *a, const struct rangelock_range *b)
@@ -49,18 +50,14 @@ static bool has_to_wait(const struct lock *lock, const struct rangelock_range ra
 	return false;
 }
 
-int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
-		    const struct rangelock_range ranges[], size_t n, const struct timespec *abstime)
+static int lock_all(struct lock *lock, struct req *first, const struct rangelock_range ranges[],
+		    size_t n, const struct timespec *abstime)
 {
-	struct lock *lock = to_lock(public_lock);
-	struct req *first = to_req(reqs);
 	struct answers answers;
 
-	if (!lock || !first || !ranges || n == 0 || n > INT32_MAX || !is_sound_vector(ranges, n))
-		return EINVAL;
+	if (lock->engine == RANGELOCK_LIST)
+		return rl_settled(lock, rl_list_lockv(lock, first, ranges, n, abstime));
 
-	for (size_t i = 0; i < n; i++)
-		watch(lock, nth_req(first, i));
 	int error = rl_begin_change(lock);
 	if (error)
 		return error;
@@ -90,9 +87,37 @@ int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
 		error = rl_leave_and_wait(lock, first, &answers, abstime);
 	else
 		rl_leave_and_answer(lock, &answers);
+	return error;
+}
+
+int rangelock_lockv(struct rangelock *public_lock, struct rangelock_req reqs[],
+		    const struct rangelock_range ranges[], size_t n, const struct timespec *abstime)
+{
+	struct lock *lock = to_lock(public_lock);
+	struct req *first = to_req(reqs);
+
+	if (!lock || !first || !ranges || n == 0 || n > INT32_MAX || !is_sound_vector(ranges, n))
+		return EINVAL;
+
+	for (size_t i = 0; i < n; i++)
+		watch(lock, nth_req(first, i));
+	int error = lock_all(lock, first, ranges, n, abstime);
 	for (size_t i = 0; i < n && !error; i++)
 		note_acquired(lock, nth_req(first, i));
 	return error;
+}
+
+static int unlock_on_list(struct rangelock *lock, struct rangelock_req reqs[], size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int error = rl_list_holds(to_lock(lock), to_req(&reqs[i]));
+
+		if (error)
+			return error;
+	}
+	for (size_t i = 0; i < n; i++)
+		rangelock_unlock(lock, &reqs[i]);
+	return 0;
 }
 
 int rangelock_unlockv(struct rangelock *public_lock, struct rangelock_req reqs[], size_t n)
@@ -103,6 +128,8 @@ int rangelock_unlockv(struct rangelock *public_lock, struct rangelock_req reqs[]
 
 	if (!lock || !first || n == 0)
 		return EINVAL;
+	if (lock->engine == RANGELOCK_LIST)
+		return unlock_on_list(public_lock, reqs, n);
 
 	int error = rl_begin_change(lock);
 	if (error)

@@ -55,6 +55,35 @@ static inline unsigned rank(uint32_t state)
 	return state & STATE_NESTED ? 2 : state & STATE_UPGRADE ? 1 : 0;
 }
 
+/* The state of n.  Of a follower all but the mode is that of its head. */
+static inline uint32_t state_of(struct list_node *n)
+{
+	uint32_t s = rl_load(&n->state, seq_cst); /* L8 */
+
+	return s & STATE_FOLLOWER ? s | (rl_load(&n->head->state, seq_cst) & ~(uint32_t)STATE_WRITE)
+				  : s;
+}
+
+/* The same for its ticket, by that state. */
+static inline uint64_t ticket_of(const struct list_node *n, uint32_t state)
+{
+	return state & STATE_FOLLOWER ? n->head->ticket : n->ticket;
+}
+
+/* What of one arrival is in the list: x itself or, if it is the head of a vector, all those
+ * that follow it. */
+static inline struct list_node *first_member(struct list_node *x)
+{
+	return rl_load(&x->state, relaxed) & STATE_VECTOR
+		   ? (struct list_node *)rl_load(&x->next, relaxed)
+		   : x;
+}
+
+static inline struct list_node *next_member(const struct list_node *x, const struct list_node *m)
+{
+	return m == x ? NULL : m->link;
+}
+
 /* It waits in lock, where a cancel finds it. */
 static inline bool waits_here(const struct lock *lock, const struct req *req)
 {
@@ -91,6 +120,14 @@ static inline void set_held(const struct lock *lock, struct req *req, struct lis
 {
 	set_node(lock, req, x);
 	req->state = REQ_HELD;
+}
+
+/* What x is for is what req is for: held, or about to be. */
+static inline void set_range(struct req *req, const struct list_node *x)
+{
+	req->node.start = x->start;
+	req->node.end = x->end;
+	req->mode = (uint8_t)mode_of(rl_load(&x->state, relaxed));
 }
 
 /* It holds, though its upgrade may wait: then nothing changes state. */

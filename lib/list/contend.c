@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What becomes of a node that is in the list: contend.h; list.c has the invariants, L4 to L9. */
+/* What becomes of a node that is in the list: contend.h; list.c has the invariants. */
 #include "list/contend.h"
 
 #include <errno.h>
@@ -24,7 +24,9 @@ static struct list_node *first_of(uintptr_t waiters)
 
 static void wake(struct list_node *n)
 {
-	if (rl_unpark(&n->park, PARK_INVITED) == PARK_ABANDONED) /* O5 */
+	if (rl_load(&n->state, relaxed) & STATE_SUBMITTED)
+		rl_list_owe(n);
+	else if (rl_unpark(&n->park, PARK_INVITED) == PARK_ABANDONED) /* O5 */
 		rl_pool_retire(n);
 }
 
@@ -52,6 +54,13 @@ static void kick(struct list_node *q)
 		}
 }
 
+/* Those who wait for x, which goes on. */
+static void kick_all(struct list_node *x)
+{
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		kick(m);
+}
+
 /* Have x woken when q stops being in its way.  False: it has left. */
 static bool stand_behind(struct list_node *x, struct list_node *q)
 {
@@ -66,28 +75,30 @@ static bool stand_behind(struct list_node *x, struct list_node *q)
 	return true;
 }
 
-/* x, which stood behind q, has given up.  Once many have, q lets go of them. */
-static void count_left(struct lock *lock, const struct list_node *x, const struct list_node *q)
+/* One that stands behind q has given up.  Once many have, q lets go of them. */
+static void count_left(struct list_node *q)
+{
+	uintptr_t waiters = rl_load(&q->waiters, relaxed);
+
+	while (!(waiters & WAITERS_CLOSED)) {
+		if ((waiters & WAITERS_MASK) / WAITERS_LEFT >= RL_LEFT_MAX) {
+			kick(q);
+			return;
+		}
+		if (rl_cas(&q->waiters, &waiters, waiters + WAITERS_LEFT, relaxed, relaxed))
+			return;
+	}
+}
+
+void rl_list_count_left(struct lock *lock, const struct list_node *x, const struct list_node *q)
 {
 	uintptr_t at = rl_load(&lock->word, acquire); /* O2 */
 
 	if (!is_node(at))
 		return;
-	for (struct list_node *n = to_node(at); n && n->start < x->end;
-	     n = to_node(rl_load(&n->next, acquire))) {
-		if (n != q)
-			continue;
-		uintptr_t waiters = rl_load(&n->waiters, relaxed);
-		while (!(waiters & WAITERS_CLOSED)) {
-			if ((waiters & WAITERS_MASK) / WAITERS_LEFT >= RL_LEFT_MAX) {
-				kick(n);
-				return;
-			}
-			if (rl_cas(&n->waiters, &waiters, waiters + WAITERS_LEFT, relaxed, relaxed))
-				return;
-		}
-		return;
-	}
+	for (struct list_node *n = to_node(at); n; n = to_node(rl_load(&n->next, acquire)))
+		if (q ? n == q : n->start < x->end && x->start < n->end)
+			count_left(n);
 }
 
 void rl_list_leave(struct lock *lock, struct list_node *x)
@@ -154,11 +165,15 @@ static bool goes_first(const struct list_node *x, uint32_t x_state, const struct
 /* How x looks at others. */
 struct look {
 	uint32_t mine;		      /* its state */
+	uint32_t mode;		      /* the state of that member of it which looks */
 	const struct list_node *held; /* NULL, or what x, a try, is to grow out of */
 	bool passing;		      /* count it, where it passes one that waits */
 	bool passed;		      /* there is one that it has passed without counting */
 	bool reserved;		      /* there is a reservation */
-	uint32_t theirs;	      /* the state of what is in its way */
+	/* What is in its way last, and best to wait for: the state, and whose that is. */
+	uint32_t theirs, best_state;
+	const struct list_node *head, *best_head;
+	struct list_node *best;
 };
 
 /* Two upgrades, each of which holds what the other waits for. */
@@ -177,13 +192,21 @@ static bool waits_anyway(const struct list_node *q, uint32_t theirs, const struc
 	       nodes_conflict(q, theirs, held, rl_load(&held->state, relaxed));
 }
 
-/* Is q, which overlaps, in the way of x, which is TRYING? */
-static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look *look)
+/* Is n, which overlaps a member of x, in the way of x, which is TRYING? */
+static bool is_in_the_way(struct list_node *x, struct list_node *n, struct look *look)
 {
-	uint32_t s = rl_load(&q->state, seq_cst); /* L4 */
+	uint32_t own = rl_load(&n->state, seq_cst), s = own; /* L4 */
+	struct list_node *q = n;
 
-	if (!conflict(s, look->mine))
+	if (!conflict(own, look->mode))
 		return false;
+	if (own & STATE_FOLLOWER) {
+		q = n->head;
+		s = rl_load(&q->state, seq_cst); /* L4, V2 */
+	}
+	if (q == x)
+		return false;
+	look->head = q;
 	for (;;) {
 		look->theirs = s;
 		switch (s & STATE_PHASE) {
@@ -202,7 +225,8 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 				return false;
 			break;
 		default: /* PENDING */
-			if (s & STATE_CANCELED || (look->held && waits_anyway(q, s, x, look->held)))
+			if (s & STATE_CANCELED ||
+			    (look->held && waits_anyway(n, own, x, look->held)))
 				return false;
 			if (look->mine & STATE_RESERVE)
 				return true;
@@ -222,51 +246,64 @@ static bool is_in_the_way(struct list_node *x, struct list_node *q, struct look 
 	}
 }
 
-/* Of those in the way of x the one to wait for: the last before it that has a ticket
- * itself, since all who wait for the same one are woken at once.  NULL: there is none. */
-static struct list_node *look_around(struct lock *lock, struct list_node *x, struct look *look)
+/* Of those in its way the one to wait for: the last before it that has a ticket itself, since
+ * all who wait for the same one are woken at once. */
+static void choose(struct look *look, struct list_node *q)
 {
-	struct list_node *best = NULL;
-	uint32_t best_state = 0;
-	uintptr_t at = rl_load(&lock->word, seq_cst); /* L4: a node, since x is one */
+	bool holds = (look->theirs & STATE_PHASE) == STATE_HELD;
 
-	for (struct list_node *n = to_node(at); n && n->start < x->end; n = to_node(at)) {
-		at = rl_load(&n->next, seq_cst); /* L4 */
-		if (n->owner == x->owner || at & NEXT_MARK || n->end <= x->start ||
-		    !is_in_the_way(x, n, look))
-			continue;
-		if (is_deadlock(look->mine, look->theirs))
-			return n;
-		/* Who has no ticket does not choose. */
-		if (!(look->mine & (STATE_TICKET | STATE_UPGRADE)) &&
-		    (look->theirs & STATE_PHASE) != STATE_TRYING)
-			return n;
-		bool better = !best || (look->theirs & STATE_TICKET &&
-					(!(best_state & STATE_TICKET) || best->ticket < n->ticket));
-		if (better && (look->theirs & STATE_PHASE) != STATE_HELD) {
-			best = n;
-			best_state = look->theirs;
-		} else if (!best) {
-			best = n;
-			best_state = look->theirs & ~(uint32_t)STATE_TICKET;
-		}
+	if (!look->best || (!holds && look->theirs & STATE_TICKET &&
+			    (!(look->best_state & STATE_TICKET) ||
+			     look->best_head->ticket < look->head->ticket))) {
+		look->best = q;
+		look->best_head = look->head;
+		look->best_state = holds ? look->theirs & ~(uint32_t)STATE_TICKET : look->theirs;
 	}
-	look->theirs = best_state;
-	return best;
 }
 
-static struct list_node *obstacle(struct lock *lock, struct list_node *x,
-				  const struct list_want *want, struct look *look)
+/* What is in the way of member m of x?  False: there is no need to look further. */
+static bool look_along(struct lock *lock, struct list_node *x, struct list_node *m,
+		       struct look *look)
 {
-	*look = (struct look){ .mine = rl_load(&x->state, relaxed),
-			       .held = want->try ? want->held : NULL };
-	struct list_node *q = look_around(lock, x, look);
+	uintptr_t at = rl_load(&lock->word, seq_cst); /* L4: a node, since m is one */
 
-	if (!q && look->passed) {
-		look->passing = true;
-		q = look_around(lock, x, look);
+	look->mode = rl_load(&m->state, relaxed);
+	for (struct list_node *n = to_node(at); n && n->start < m->end; n = to_node(at)) {
+		at = rl_load(&n->next, seq_cst); /* L4 */
+		if (n->owner == m->owner || at & NEXT_MARK || n->end <= m->start ||
+		    !is_in_the_way(x, n, look))
+			continue;
+		/* Who has no ticket does not choose. */
+		if (is_deadlock(look->mine, look->theirs) ||
+		    (!(look->mine & (STATE_TICKET | STATE_UPGRADE)) &&
+		     (look->theirs & STATE_PHASE) != STATE_TRYING)) {
+			look->best = n;
+			look->best_state = look->theirs;
+			return false;
+		}
+		choose(look, n);
 	}
-	return q;
+	return true;
+}
+
+static void look_around(struct lock *lock, struct list_node *x, struct look *look)
+{
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		if (!look_along(lock, x, m, look))
+			return;
+}
+
+/* NULL: nothing is in the way of x, which is to grow out of held, unless that is NULL. */
+static struct list_node *obstacle(struct lock *lock, struct list_node *x,
+				  const struct list_node *held, struct look *look)
+{
+	*look = (struct look){ .mine = rl_load(&x->state, relaxed), .held = held };
+	look_around(lock, x, look);
+	if (!look->best && look->passed) {
+		look->passing = true;
+		look_around(lock, x, look);
+	}
+	return look->best;
 }
 
 /* ---- One request ---- */
@@ -300,7 +337,7 @@ static enum verdict decide(struct list_node *x, uint32_t phase)
 		} else if (rl_cas(&x->state, &s, (s & ~cleared) | phase, seq_cst,
 				  seq_cst)) { /* L4 */
 			if (s & STATE_ASKED)
-				kick(x);
+				kick_all(x);
 			return DECIDED;
 		}
 	}
@@ -315,7 +352,9 @@ static enum verdict take(struct lock *lock, struct list_node *x, const struct lo
 	enum verdict verdict = decide(x, reserves ? STATE_RESERVED : STATE_HELD);
 
 	if (verdict == DECIDED && (look->reserved || look->mine & STATE_COMMIT))
-		rl_list_revoke(lock, x);
+		for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+			if (rl_load(&m->state, relaxed) & STATE_WRITE)
+				rl_list_revoke(lock, m);
 	return verdict;
 }
 
@@ -343,7 +382,8 @@ static bool take_ticket(struct lock *lock, struct list_node *x)
 	while (!rl_cas(tickets_of(lock), &tickets, tickets + 1, relaxed, relaxed))
 		;
 	x->ticket = tickets;
-	set_waiting(lock, x->owner, x);
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		set_waiting(lock, m->owner, m);
 	do
 		beaten = s & STATE_UPGRADE && s & STATE_BEATEN; /* L11 */
 	while (!rl_cas(&x->state, &s, (s & ~(uint32_t)STATE_BEATEN) | (beaten ? 0 : STATE_TICKET),
@@ -368,9 +408,14 @@ static bool try_again(struct list_node *x)
 static void ask(struct list_node *q)
 {
 	uint32_t s = rl_load(&q->state, seq_cst);
+	struct list_node *head = q;
 
+	if (s & STATE_FOLLOWER) {
+		head = q->head;
+		s = rl_load(&head->state, seq_cst);
+	}
 	while ((s & STATE_PHASE) == STATE_TRYING)
-		if (s & STATE_ASKED || rl_cas(&q->state, &s, s | STATE_ASKED, seq_cst, seq_cst))
+		if (s & STATE_ASKED || rl_cas(&head->state, &s, s | STATE_ASKED, seq_cst, seq_cst))
 			return;
 	kick(q);
 }
@@ -379,19 +424,26 @@ static void ask(struct list_node *q)
 static void give_up(struct lock *lock, struct list_node *x, const struct list_want *want,
 		    const struct list_node *behind)
 {
+	struct list_node *next;
 	uint32_t s = rl_load(&x->state, relaxed);
 
-	rl_store(&x->state, STATE_GONE, release);
-	if (want->held)
-		set_node(lock, x->owner, want->held);
-	else if (s & STATE_COMMIT)
-		rl_store(&x->owner->place, (uintptr_t)lock, release); /* its reservation stands */
-	else if (s & STATE_TICKET)
-		set_idle(x->owner);
+	rl_store(&x->state, STATE_GONE | (s & STATE_VECTOR), release);
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		if (want->held)
+			set_node(lock, m->owner, want->held);
+		else if (s & STATE_COMMIT)
+			rl_store(&m->owner->place, (uintptr_t)lock, release); /* still reserved */
+		else if (s & STATE_TICKET)
+			set_idle(m->owner);
 	rl_rcu_read_lock();
-	rl_list_leave(lock, x);
+	for (struct list_node *m = first_member(x); m; m = next) {
+		next = next_member(x, m);
+		rl_list_leave(lock, m);
+		if (m != x)
+			rl_pool_retire(m);
+	}
 	if (behind)
-		count_left(lock, x, behind);
+		rl_list_count_left(lock, x, behind);
 	/* Whoever comes for it afterwards retires it. */
 	if (!behind || rl_exchange(&x->park, PARK_ABANDONED, acq_rel) == PARK_INVITED) /* O5 */
 		rl_pool_retire(x);
@@ -410,25 +462,26 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		int error = 0;
 
 		rl_rcu_read_lock();
-		struct list_node *q = obstacle(lock, x, want, &look);
+		struct list_node *q = obstacle(lock, x, want->try ? want->held : NULL, &look);
 		if (!q) {
 			verdict = take(lock, x, &look);
 			rl_rcu_read_unlock();
 			if (verdict == DECIDED)
 				return 0;
 			error = verdict == CANCELED ? ECANCELED : 0;
-		} else if (is_deadlock(look.mine, look.theirs)) {
+		} else if (is_deadlock(look.mine, look.best_state)) {
 			rl_rcu_read_unlock();
 			error = EDEADLK;
-		} else if (want->try && (look.theirs & STATE_PHASE) == STATE_TRYING) {
+		} else if (want->try && (look.best_state & STATE_PHASE) == STATE_TRYING) {
 			/* Not before it is known what comes of that one. */
-			rl_store(&x->park, PARK_WAITING, relaxed);
 			bool stands = stand_behind(x, q);
 			if (stands)
 				ask(q);
 			rl_rcu_read_unlock();
-			if (stands)
+			if (stands) {
 				rl_park(&x->park, 0, NULL);
+				rl_store(&x->park, PARK_WAITING, relaxed);
+			}
 			continue;
 		} else if (want->try) {
 			rl_rcu_read_unlock();
@@ -438,18 +491,20 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 			if (abstime && (abstime->tv_nsec < 0 || abstime->tv_nsec > 999999999))
 				error = EINVAL;
 		} else {
-			uint32_t crowd = (look.theirs & STATE_PHASE) == STATE_HELD ? 1 : 2;
+			uint32_t crowd = (look.best_state & STATE_PHASE) == STATE_HELD ? 1 : 2;
 
-			rl_store(&x->park, PARK_WAITING, relaxed);
 			verdict = decide(x, STATE_PENDING);
 			bool stands = verdict == DECIDED && stand_behind(x, q);
 			rl_rcu_read_unlock();
 			if (verdict == CANCELED) {
 				error = ECANCELED;
 			} else if (stands) {
+				rl_list_will_wait(lock);
 				enum park answer = rl_park(&x->park, crowd, abstime);
 
-				if (answer != PARK_INVITED)
+				if (answer == PARK_INVITED)
+					rl_store(&x->park, PARK_WAITING, relaxed);
+				else
 					behind = q;
 				if (answer == PARK_TIMED_OUT)
 					error = decide(x, STATE_GONE) == CANCELED ? ECANCELED
@@ -464,5 +519,33 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		}
 		if (!has_ticket && !want->try)
 			has_ticket = take_ticket(lock, x);
+	}
+}
+
+enum outcome rl_list_pursue(struct lock *lock, struct list_node *x)
+{
+	if ((rl_load(&x->state, relaxed) & STATE_PHASE) != STATE_TRYING && !try_again(x))
+		return ENDED;
+	for (;;) {
+		struct look look;
+		struct list_node *q = obstacle(lock, x, NULL, &look);
+
+		if (q && !(rl_load(&x->state, relaxed) & STATE_TICKET)) {
+			take_ticket(lock, x);
+			continue;
+		}
+		switch (q ? decide(x, STATE_PENDING) : take(lock, x, &look)) {
+		case CANCELED:
+			return ENDED;
+		case BEATEN:
+			break;
+		case DECIDED:
+			if (!q)
+				return HOLDS;
+			if (stand_behind(x, q))
+				return WAITS;
+			if (!try_again(x))
+				return ENDED;
+		}
 	}
 }

@@ -8,9 +8,17 @@
 #include "list/chain.h"
 #include "list/list.h"
 
-/* x is in the list, and TRYING.  0: it is HELD, or RESERVED.  Else it has left, its owner is as
- * it was or idle, and the error is EBUSY, ETIMEDOUT, ECANCELED, or EINVAL for an abstime that
- * is none. */
+/*
+ * Bring x into the list or, where there is room, its request into the word.  That, and the
+ * n - 1 behind it in an array, must be free; where they are more than one, or it is to
+ * reserve, nothing is made of the word.  REFUSED: the error is EINVAL or ENOMEM.
+ */
+enum arrival { IN_LIST, IN_WORD, REFUSED };
+enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, int *ret_error);
+
+/* x, or all that follow it, is in the list, and TRYING.  0: it is HELD, or RESERVED.  Else it
+ * has left, its owner is as it was or idle, and the error is EBUSY, ETIMEDOUT, ECANCELED, EDEADLK,
+ * or EINVAL for an abstime that is none. */
 int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_want *want);
 
 /* In a read section: take x out of the list, and wake those who wait for it. */
@@ -21,8 +29,26 @@ void rl_list_leave(struct lock *lock, struct list_node *x);
  * that one. */
 void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y,
 		     struct list_node *tail);
+
 /* In a read section: cancel x if it is of this kind (STATE_TICKET or STATE_COMMIT), and has not
  * been decided on. */
 bool rl_list_cancel_one(struct list_node *x, uint32_t kind);
+
+/* In a read section: x, which stands behind q, has given up.  NULL: behind whomever it may. */
+void rl_list_count_left(struct lock *lock, const struct list_node *x, const struct list_node *q);
+
+/* In a read section: go on with x, which was submitted, and is TRYING, or has been woken. */
+enum outcome {
+	HOLDS,
+	WAITS, /* others may have gone on with it */
+	ENDED  /* by cancel; from the end of the section the lock may be gone */
+};
+enum outcome rl_list_pursue(struct lock *lock, struct list_node *x);
+
+/* n, which was submitted, has been woken: this thread is to go on with it. */
+void rl_list_owe(struct list_node *n);
+
+/* In a read section: cancel() of x, which was submitted. */
+int rl_list_cancel_submitted(struct lock *lock, struct list_node *x, struct answers *answers);
 
 #endif

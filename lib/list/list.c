@@ -49,6 +49,14 @@
  * that it overlaps, before its call returns.  To commit another node comes, a write as any other,
  * while the reservation stands, until the grant ends that as well.
  *
+ * Vectors.  A vector is a head, which stands in no list, and a node for each range, its
+ * followers (vector.c).  Until all are held the head has the state, the ticket and the bypasses
+ * of all, and it is the head that stands on a stack; each follower has its own mode, link,
+ * mark, and stack of those who wait for it.
+ *
+ * Submissions.  A request that was submitted has no thread: who wakes its node goes on with
+ * it (submit.c), as the owner of another would.
+ *
  * Reclamation.  Who follows links is in a read section, and a retired node is used again
  * after a grace period (base/rcu.h).  So addresses do not come back under anybody's hands.
  *
@@ -119,6 +127,24 @@
  *       it, and so finds the commit, and cancels that.  A commit that is granted has its
  *       reservation then: any write that was granted over it since has ended both before it let
  *       go (M2).
+ *   V1  All of a vector is in the list before it looks for the first time, and begins to try,
+ *       waits and holds at one moment, since that is one word.  So to L4 and L5 it is one node
+ *       with several ranges.
+ *   V2  Once a vector is held each follower gets a state of its own, HELD, before it can be
+ *       changed or given up, and only then is the head retired, HELD for good.  So whoever has
+ *       found a follower may look at the head as long as he is in his section, and finds what
+ *       is true of the follower, or was until it left.
+ *
+ *   S1  What was submitted belongs to one at a time: the call that submits it, the stack that
+ *       it stands on, or the thread that has taken it from there.  That one goes on with it when
+ *       it is in no section and holds up nobody else's: before its call returns, or waits.
+ *   S2  Of grant and cancel one wins, by the state: cancel goes from TRYING or PENDING to
+ *       GONE, whoever it belongs to, who then finds that, and never touches its request again.
+ *       Both leave a word in `park` when they have done with the node: who comes second
+ *       retires it.
+ *   S3  After that cancel the lock may be destroyed (L7).  So whoever goes on with a node
+ *       touches the lock in one section only, in which he has found the node not GONE; and
+ *       the request only before it has a ticket, and once it holds.
  *
  *   #   release                               acquire
  *   O1  the word: fast lock and unlock,       fast lock and unlock, settled_word()
@@ -137,7 +163,10 @@
  * or is beaten, has been overtaken by one who did not.  Who waits is passed
  * RANGELOCK_MAX_BYPASS times at most, and then by nobody but those of higher rank.  A call goes
  * through all nodes below its end three times: with n others in the list it takes O(n), and as
- * much again for each reservation that it revokes.
+ * much again for each reservation that it revokes; a vector does so for each of its ranges.
+ * Whoever gives up a range goes on with those submitted requests that it has woken, in time
+ * proportional to their number; whose turn it is, waits meanwhile as it does for a thread that
+ * has been woken.
  *
  * After Kogan, Dice and Issa, "Scalable Range Locks for Scalable Address Spaces and Beyond"
  * (EuroSys 2020); the list is Harris, "A pragmatic implementation of non-blocking
@@ -151,13 +180,19 @@
 #include "base/rcu.h"
 #include "list/contend.h"
 
-/* Bring x into the list, unless the word has room for its request. */
-enum arrival { IN_LIST, IN_WORD, REFUSED };
+/* Are all of these requests, which stand in an array, in no use? */
+static bool are_free(struct req *first, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!is_free(nth_req(first, i)))
+			return false;
+	return true;
+}
 
-static enum arrival arrive(struct lock *lock, struct list_node *x, const struct list_want *want,
-			   int *ret_error)
+enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, int *ret_error)
 {
 	struct req *req = x->owner;
+	bool reserves = rl_load(&x->state, relaxed) & STATE_RESERVE;
 	struct list_node *spare = NULL;
 	enum arrival arrival = REFUSED;
 
@@ -165,12 +200,10 @@ static enum arrival arrive(struct lock *lock, struct list_node *x, const struct 
 	while (arrival == REFUSED) {
 		uintptr_t word = rl_list_word(lock);
 
-		if (word == WORD_DEAD || !is_free(req))
+		if (word == WORD_DEAD || !are_free(req, n))
 			break;
-		if (word == WORD_IDLE && !want->reserve) {
-			req->node.start = want->start;
-			req->node.end = want->end;
-			req->mode = (uint8_t)want->mode;
+		if (word == WORD_IDLE && n == 1 && !reserves) {
+			set_range(req, x);
 			req->state = REQ_IDLE;
 			if (rl_cas(&lock->word, &word, fast_word(req), acq_rel, relaxed)) /* O1 */
 				arrival = IN_WORD;
@@ -182,13 +215,13 @@ static enum arrival arrive(struct lock *lock, struct list_node *x, const struct 
 			if (rl_list_inflate(lock, word, spare))
 				spare = NULL;
 		} else {
-			if (word == WORD_IDLE)
+			if (is_node(word) || n > 1)
+				rl_list_note_company(lock);
+			else if (word == WORD_IDLE)
 				rl_store(&lock->stays, 1, relaxed);
 			rl_rcu_read_lock();
 			if (rl_list_insert(lock, x))
 				arrival = IN_LIST;
-			if (is_node(word))
-				rl_list_note_company(lock);
 			rl_rcu_read_unlock();
 		}
 	}
@@ -210,7 +243,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 			     (want->reserve ? STATE_RESERVE : 0));
 
 	int error;
-	enum arrival arrival = arrive(lock, x, want, &error);
+	enum arrival arrival = rl_list_arrive(lock, x, 1, &error);
 	if (arrival != IN_LIST)
 		rl_pool_give_back(x);
 	if (arrival == REFUSED)
@@ -219,9 +252,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 		return 0;
 	error = rl_list_contend(lock, x, want);
 	if (!error) {
-		req->node.start = want->start;
-		req->node.end = want->end;
-		req->mode = (uint8_t)want->mode;
+		set_range(req, x);
 		if (want->reserve)
 			set_reserved(lock, req, x);
 		else
@@ -243,6 +274,15 @@ int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint
 	    lock, req,
 	    &(struct list_want){
 		.start = start, .end = end, .mode = RANGELOCK_READ, .nested = true });
+}
+
+int rl_list_holds(struct lock *lock, const struct req *req)
+{
+	uintptr_t word = rl_list_word(lock);
+
+	if (word == WORD_DEAD)
+		return EINVAL;
+	return word == fast_word(req) || holds_here(lock, req) ? 0 : EPERM;
 }
 
 int rl_list_unlock(struct lock *lock, struct req *req)
@@ -271,7 +311,7 @@ int rl_list_unlock(struct lock *lock, struct req *req)
 	return 0;
 }
 
-int rl_list_cancel(struct lock *lock, struct req *req)
+int rl_list_cancel(struct lock *lock, struct req *req, struct answers *answers)
 {
 	int error = EBUSY;
 
@@ -279,8 +319,14 @@ int rl_list_cancel(struct lock *lock, struct req *req)
 		return EINVAL;
 	rl_rcu_read_lock();
 	struct list_node *x = waits_here(lock, req) ? rl_load(&req->list_node, acquire) : NULL;
-	if (x && waits_here(lock, req) && rl_list_cancel_one(x, STATE_TICKET))
-		error = 0;
+	if (x && waits_here(lock, req)) {
+		uint32_t s = rl_load(&x->state, seq_cst);
+
+		if (s & STATE_SUBMITTED)
+			error = rl_list_cancel_submitted(lock, x, answers);
+		else if (rl_list_cancel_one(s & STATE_FOLLOWER ? x->head : x, STATE_TICKET))
+			error = 0;
+	}
 	rl_rcu_read_unlock();
 	return error;
 }

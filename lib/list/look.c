@@ -15,8 +15,8 @@ static int visit_list(struct lock *lock, const struct visit *visit)
 	if (!is_node(at))
 		return 0;
 	for (struct list_node *n = to_node(at); n && !stop; n = to_node(at)) {
-		at = rl_load(&n->next, seq_cst);	      /* L8 */
-		uint32_t state = rl_load(&n->state, seq_cst); /* O3: after the mark */
+		at = rl_load(&n->next, seq_cst); /* L8 */
+		uint32_t state = state_of(n);	 /* O3: after the mark */
 		if (!(at & NEXT_MARK) || state & STATE_MOVED)
 			stop = visit->fn(lock, n, state, visit->arg);
 	}
@@ -90,7 +90,7 @@ static bool goes_before(const struct list_node *q, uint32_t state, const struct 
 		return false;
 	if (rank(state) != rank(count->state))
 		return rank(state) > rank(count->state);
-	return q->ticket < count->n->ticket;
+	return ticket_of(q, state) < ticket_of(count->n, count->state);
 }
 
 static int count_blocker(struct lock *lock, const struct list_node *q, uint32_t state, void *arg)
@@ -142,7 +142,7 @@ static int show(struct lock *lock, const struct list_node *n, uint32_t state, vo
 			 : reserved ? RANGELOCK_RESERVED
 				    : RANGELOCK_HELD,
 		.req = (const struct rangelock_req *)(const void *)n->owner,
-		.arrival = waits ? n->ticket + 1 : 0,
+		.arrival = waits ? ticket_of(n, state) + 1 : 0,
 		.blockers = count.blockers,
 	};
 	return walk->fn(&info, walk->arg);

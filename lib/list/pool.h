@@ -22,7 +22,10 @@ struct list_node {
 	_Alignas(64) _Atomic uintptr_t next;
 	uint64_t start, end;
 	struct req *owner;
-	uint64_t ticket;
+	union {
+		uint64_t ticket;
+		struct list_node *head; /* of a follower */
+	};
 	_Atomic uint32_t state, park;
 	_Atomic uintptr_t waiters;
 	struct list_node *link;

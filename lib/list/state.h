@@ -22,13 +22,16 @@ enum {
 	STATE_BEATEN = 32, /* TRYING: one that goes first has come; look again */
 	STATE_ASKED = 64,  /* TRYING: those in `waiters` want to know what comes of it */
 	STATE_CANCELED = 128,
-	STATE_NESTED = 256,    /* a read that goes before all that do not hold */
-	STATE_UPGRADE = 512,   /* its owner holds a read; it goes before all but those */
-	STATE_MOVED = 8192,    /* it has left, for one that stands before it, and holds more */
-	STATE_COMMIT = 2048,   /* it is to become held instead of a reservation; of one that
-				 is RESERVED: there is such a node */
-	STATE_RESERVE = 16384, /* it is, or tries to become, a reservation */
-	STATE_BYPASS = 1 << 16 /* how often it was passed while PENDING: from this bit on */
+	STATE_NESTED = 256,	/* a read that goes before all that do not hold */
+	STATE_UPGRADE = 512,	/* its owner holds a read; it goes before all but those */
+	STATE_FOLLOWER = 1024,	/* of a vector: all else is in the state of its `head` */
+	STATE_COMMIT = 2048,	/* it is to become held instead of a reservation; of one that
+				   is RESERVED: there is such a node */
+	STATE_SUBMITTED = 4096, /* no thread waits for it: whoever wakes it goes on with it */
+	STATE_MOVED = 8192,	/* it has left, for one that stands before it, and holds more */
+	STATE_RESERVE = 16384,	/* it is, or tries to become, a reservation */
+	STATE_VECTOR = 32768,	/* it is a head, and stands in no list itself */
+	STATE_BYPASS = 1 << 16	/* how often it was passed while PENDING: from this bit on */
 };
 
 /* list_node.waiters: the address of the last one that came, and */

@@ -474,7 +474,15 @@ void o_visit_nested(unsigned req, unsigned outer, unsigned start, unsigned end)
 	}
 }
 
-int o_visit_both(unsigned req, const struct want *a, const struct want *b)
+/* Two calls are one, which has failed for what either met. */
+NOTES static void end_both(unsigned req, int error)
+{
+	call_of[req]->met |= call_of[req + 1]->met;
+	end_call(req, error);
+	end_in_silence(req + 1);
+}
+
+int o_take_both(unsigned req, const struct want *a, const struct want *b)
 {
 	static const struct timespec some_time = { 1, 0 };
 	const struct rangelock_range ranges[] = { { a->start, a->end, a->mode },
@@ -484,15 +492,23 @@ int o_visit_both(unsigned req, const struct want *a, const struct want *b)
 	begin_call(req + 1, b);
 	int error = rangelock_lockv(&o_lock, &o_reqs[req], ranges, 2,
 				    a->patience == WAITS_FOR_A_TIME ? &some_time : NULL);
-	end_call(req, error);
-	if (error)
-		end_in_silence(req + 1);
-	else
-		end_call(req + 1, 0);
-	if (error)
+	if (error) {
+		end_both(req, error);
 		return error;
+	}
+	end_call(req, 0);
+	end_call(req + 1, 0);
 	hold(a);
 	hold(b);
+	return 0;
+}
+
+int o_visit_both(unsigned req, const struct want *a, const struct want *b)
+{
+	int error = o_take_both(req, a, b);
+
+	if (error)
+		return error;
 	o_use(req);
 	o_use(req + 1);
 	let_go(a);
@@ -503,6 +519,21 @@ int o_visit_both(unsigned req, const struct want *a, const struct want *b)
 	return 0;
 }
 
+/* What is submitted when this request has been dropped. */
+static struct next {
+	bool is_due;
+	unsigned req;
+	struct want want;
+} next_of[REQS];
+
+NOTES static struct next take_next(unsigned req)
+{
+	struct next next = next_of[req];
+
+	next_of[req].is_due = false;
+	return next;
+}
+
 static void granted(struct rangelock_req *r, int error, void *arg)
 {
 	unsigned req = (unsigned)(r - o_reqs);
@@ -511,12 +542,30 @@ static void granted(struct rangelock_req *r, int error, void *arg)
 		explore_fail("submit: a callback with another's argument");
 	if (call_of[req]->result >= 0)
 		explore_fail("submit: a second callback");
+	struct next next = take_next(req);
+
 	end_call(req, error);
-	if (!error) {
-		hold(&call_of[req]->held);
-		o_use(req);
-		o_drop(req);
-	}
+	if (error)
+		return;
+	hold(&call_of[req]->held);
+	o_use(req);
+	o_drop(req);
+	if (next.is_due)
+		o_submit(next.req, &next.want);
+}
+
+NOTES static void set_next(unsigned req, unsigned then, const struct want *want)
+{
+	next_of[req].is_due = true;
+	next_of[req].req = then;
+	next_of[req].want = *want;
+}
+
+void o_submit_two(unsigned req, const struct want *want, unsigned then,
+		  const struct want *then_want)
+{
+	set_next(req, then, then_want);
+	o_submit(req, want);
 }
 
 void o_submit(unsigned req, const struct want *want)
@@ -689,7 +738,7 @@ NOTES static const struct call *waiting_call(unsigned req)
 	return r->state == REQ_WAITING && lock_of(r) == to_lock(&o_lock) ? call_of[req] : NULL;
 }
 
-void o_cancel(unsigned req)
+int o_cancel(unsigned req)
 {
 	const struct call *waited = waiting_call(req);
 	int error = rangelock_cancel(&o_lock, &o_reqs[req]);
@@ -700,6 +749,7 @@ void o_cancel(unsigned req)
 		explore_fail("answer: cancel answered errno %d", error);
 	else if (waited && waiting_call(req) == waited)
 		explore_fail("answer: cancel does not find one who waits");
+	return error;
 }
 
 /* ---- Looks ---- */
@@ -781,11 +831,18 @@ void o_look(unsigned unit)
 	judge_look("walk", unit, shows(&picture, unit), before);
 }
 
+NOTES static uint32_t whole_state(const struct list_node *n)
+{
+	uint32_t s = PEEK(&n->state);
+
+	return s & STATE_FOLLOWER ? s | (PEEK(&n->head->state) & ~(uint32_t)STATE_WRITE) : s;
+}
+
 NOTES static bool waits_in_list(const struct req *r)
 {
 	if (PEEK(&r->place) != ((uintptr_t)to_lock(&o_lock) | PLACE_WAITS))
 		return false;
-	uint32_t state = PEEK(&PEEK(&r->list_node)->state);
+	uint32_t state = whole_state(PEEK(&r->list_node));
 
 	return state & STATE_TICKET && !(state & STATE_CANCELED) &&
 	       (state & STATE_PHASE) <= STATE_PENDING;
@@ -962,7 +1019,7 @@ NOTES static void check_list(uintptr_t word)
 	}
 	for (unsigned i = 0; i < count; i++)
 		for (unsigned k = 0; k < i; k++) {
-			uint32_t a = PEEK(&all[i]->state), b = PEEK(&all[k]->state);
+			uint32_t a = whole_state(all[i]), b = whole_state(all[k]);
 
 			if (all[k]->start > all[i]->start)
 				explore_fail("list: out of order");
@@ -1024,6 +1081,7 @@ void o_setup(void)
 	memset(data, 0, sizeof(data));
 	memset(holders, 0, sizeof(holders));
 	memset(call_of, 0, sizeof(call_of));
+	memset(next_of, 0, sizeof(next_of));
 	barging = false;
 	on_list = next_on_list;
 	to_lock(&o_lock)->engine = on_list ? RANGELOCK_LIST : RANGELOCK_TREE;

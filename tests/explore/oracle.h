@@ -66,12 +66,19 @@ void o_visit_nested(unsigned req, unsigned outer, unsigned start, unsigned end);
 /* Two ranges as a vector on requests req and req + 1, used and dropped. */
 int o_visit_both(unsigned req, const struct want *a, const struct want *b);
 
+/* The same kept, to be dropped one by one. */
+int o_take_both(unsigned req, const struct want *a, const struct want *b);
+
 /* Submit; what it is granted is used and dropped by whoever has it: this call, or the
  * callback, which comes once. */
 void o_submit(unsigned req, const struct want *want);
 
-/* rangelock_cancel, judged: for each 0 there must be one ECANCELED. */
-void o_cancel(unsigned req);
+/* The same; whoever has dropped it submits another. */
+void o_submit_two(unsigned req, const struct want *want, unsigned then,
+		  const struct want *then_want);
+
+/* rangelock_cancel, judged: for each 0 there must be one ECANCELED.  Its answer. */
+int o_cancel(unsigned req);
 
 /* What walk and is_locked say must be possible. */
 void o_look(unsigned unit);

@@ -1241,6 +1241,222 @@ static void four(unsigned i)
 		o_visit(2 * i, i == 1 ? WR(0, 2) : i == 2 ? TIMED_WR(0, 1) : TRY_WR(1, 2));
 }
 
+/* Vectors that name their ranges in opposite orders. */
+static void crossing_vectors(unsigned i)
+{
+	o_visit_both(2 * i, i ? WR(2, 3) : WR(0, 1), i ? WR(0, 1) : WR(2, 3));
+}
+
+static void vector_and_others(unsigned i)
+{
+	if (i == 0)
+		o_visit_both(0, WR(0, 1), WR(2, 3));
+	else
+		o_visit(2 * i, i == 1 ? WR(0, 2) : TRY_RD(2, 4));
+}
+
+/* One waits behind a range of a vector that gives up, or is canceled. */
+static void behind_a_vector(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_visit_both(2, TIMED_WR(1, 2), TIMED_WR(3, 4));
+	else if (i == 2)
+		o_visit(4, WR(0, 4));
+	else
+		o_cancel(3);
+}
+
+/* Each of a vector is dropped by itself, and before that its head is used again, for one that
+ * fails, while others may still ask it what has become of them. */
+static void vector_parts(unsigned i)
+{
+	if (i == 0) {
+		if (o_take_both(0, WR(0, 1), WR(2, 3)))
+			return;
+		o_visit(6, TRY_WR(2, 4));
+		o_use(0);
+		o_drop(0);
+		o_use(1);
+		o_drop(1);
+	} else {
+		o_visit(2 * i, i == 1 ? TRY_WR(2, 4) : RD(0, 3));
+	}
+}
+
+/* The same for one who comes just when the vector has decided. */
+static void vector_setup(void)
+{
+	o_setup();
+	passers_are_done = false;
+}
+
+NOT_FOR_TSAN static bool vector_has_decided(void)
+{
+	uintptr_t word = *(volatile uintptr_t *)&to_lock(&o_lock)->word;
+	struct list_node *n = (struct list_node *)word;
+
+	if (passers_are_done || !word || word & 63)
+		return passers_are_done;
+	uint32_t s = *(volatile uint32_t *)&n->state;
+	if (s & STATE_FOLLOWER)
+		s = *(volatile uint32_t *)&n->head->state;
+	return (s & STATE_PHASE) == STATE_HELD;
+}
+
+static void vector_decides(unsigned i)
+{
+	if (i == 0) {
+		o_take_both(0, WR(0, 1), WR(2, 3));
+		o_visit(6, TRY_WR(2, 4));
+		o_use(0);
+		o_drop(0);
+		o_drop(1);
+		end_passing(0);
+	} else {
+		explore_wait(vector_has_decided);
+		o_visit(2, WR(0, 1));
+	}
+}
+
+/* All that have tried to go before a vector know when it has decided. */
+static void tries_and_vector(unsigned i)
+{
+	if (i == 1)
+		o_visit_both(2, WR(0, 1), RD(2, 3));
+	else
+		o_visit(2 * i, i ? TRY_WR(2, 3) : TRY_WR(0, 1));
+}
+
+/* A vector is passed as often as others, and no more. */
+static void vector_passers(unsigned i)
+{
+	unsigned passed = 0;
+
+	if (i == 0) {
+		explore_wait(passing_is_done);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit_both(2, WR(1, 2), WR(3, 4));
+	} else {
+		explore_wait(waiter_waits);
+		for (int k = 0; k < RL_MAX_BYPASS + 2; k++)
+			passed += o_visit(4, TRY_WR(3, 4)) == 0;
+		end_passing(passed);
+	}
+}
+
+static void submit_and_drop(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else
+		o_submit(2, WR(0, 1));
+}
+
+/* What was submitted goes on when one that is in its way has left, and meets the other. */
+static void two_obstacles(unsigned i)
+{
+	if (i == 1)
+		o_submit(2, WR(0, 4));
+	else
+		o_drop(i ? 6 : HELD);
+}
+
+static void two_obstacles_setup(void)
+{
+	o_setup();
+	o_take(HELD, WR(0, 1));
+	o_take(6, RD(2, 3));
+}
+
+/* Two leave from whom the same chain waits. */
+static void chain_setup(void)
+{
+	o_setup();
+	o_take(HELD, RD(0, 2));
+	o_take(6, RD(1, 3));
+	o_submit(2, WR(1, 2));
+	o_submit(4, WR(0, 3));
+}
+
+static void two_releases(unsigned i)
+{
+	if (i < 2)
+		o_drop(i ? 6 : HELD);
+	else
+		o_visit(0, TRY_WR(2, 3));
+}
+
+/* Whoever is called back submits another, while others come. */
+static void submit_from_within(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else if (i == 1)
+		o_submit_two(2, WR(0, 1), 3, WR(1, 2));
+	else
+		o_visit(4, WR(0, 2));
+}
+
+static void submission_setup(void)
+{
+	o_setup();
+	o_take(HELD, WR(0, 1));
+	o_submit(2, WR(0, 1));
+}
+
+/* Two cancel what is about to be granted. */
+static void cancel_submission_twice(unsigned i)
+{
+	if (i == 0)
+		o_drop(HELD);
+	else
+		o_cancel(2);
+}
+
+/* Whoever has canceled it frees the request, and the lock once that is free, though the one
+ * who has woken it has yet to see that it has ended. */
+static void canceled_and_freed(unsigned i)
+{
+	if (i == 0) {
+		o_drop(HELD);
+	} else {
+		if (o_cancel(2) == 0)
+			explore_free(&o_reqs[2], sizeof(o_reqs[2]));
+		explore_wait(is_free_now);
+		if (rangelock_destroy(&o_lock))
+			explore_fail("destroy: what is free cannot be");
+		o_bury();
+	}
+}
+
+static void canceled_and_freed_setup(void)
+{
+	o_setup();
+	o_take(6, RD(0, 1));
+	o_take(HELD, RD(0, 1));
+	o_submit(2, WR(0, 1));
+	o_drop(6);
+}
+
+/* What is submitted and canceled again and again behind one leaves nothing behind. */
+static void cancel_often(unsigned i)
+{
+	if (i == 0) {
+		explore_wait(passing_is_done);
+		o_drop(HELD);
+	} else {
+		for (int k = 0; k < 6; k++) {
+			o_submit(4, RD(1, 2));
+			o_cancel(4);
+			explore_assert(explore_nodes() <= 1 + RL_LEFT_MAX + 1);
+		}
+		end_passing(0);
+	}
+}
+
 /* What one thread has no use for another takes. */
 enum { KEPT = 5 };
 
@@ -1524,6 +1740,11 @@ ON_LIST(gap_setup)
 ON_LIST(hold_upper)
 ON_LIST(reserved_setup)
 ON_LIST(committing_setup)
+ON_LIST(two_obstacles_setup)
+ON_LIST(chain_setup)
+ON_LIST(vector_setup)
+ON_LIST(submission_setup)
+ON_LIST(canceled_and_freed_setup)
 
 #define HERE .step = o_step, .check = o_check
 #define LIST(what, n, before, does)                                                              \
@@ -1938,6 +2159,37 @@ static const struct scenario scenarios[] = {
 	  .scarce = true,
 	  .setup = o_setup_on_list,
 	  .run = reserve_or_not,
+	  HERE },
+	LIST("vectors", 3, o_setup, vectors),
+	LIST("vector-gives-up", 3, hold_first, vector_gives_up),
+	LIST("submissions", 3, hold_first, submissions),
+	LIST("submit-cancel", 3, hold_first, submit_and_cancel),
+	LIST("vectors-crossing", 2, o_setup, crossing_vectors),
+	LIST("vector-and-others", 3, o_setup, vector_and_others),
+	LIST("behind-a-vector", 3, hold_first, behind_a_vector),
+	LIST("behind-a-vector-canceled", 4, hold_first, behind_a_vector),
+	LIST("vector-and-try", 2, o_setup, vector_parts),
+	LIST("vector-parts", 3, o_setup, vector_parts),
+	LIST("vector-decides", 2, vector_setup, vector_decides),
+	LIST("tries-and-vector", 3, o_setup, tries_and_vector),
+	{ .name = "list-vector-passers",
+	  .threads = 3,
+	  .setup = pass_setup_on_list,
+	  .run = vector_passers,
+	  .step = o_step,
+	  .check = pass_check },
+	LIST("submit-unlock", 2, hold_first, submit_and_drop),
+	LIST("submit-two-obstacles", 3, two_obstacles_setup, two_obstacles),
+	LIST("two-releases", 3, chain_setup, two_releases),
+	LIST("submit-from-within", 3, hold_first, submit_from_within),
+	LIST("submit-two-cancels", 3, submission_setup, cancel_submission_twice),
+	LIST("canceled-and-freed", 2, canceled_and_freed_setup, canceled_and_freed),
+	LIST("cancel-often", 2, pass_setup, cancel_often),
+	{ .name = "list-vectors-scarce",
+	  .threads = 2,
+	  .scarce = true,
+	  .setup = o_setup_on_list,
+	  .run = crossing_vectors,
 	  HERE },
 	{ .name = "list-rivals-scarce",
 	  .threads = 2,

@@ -46,6 +46,7 @@ PROGRAMS = {
     "list-change": ["tests/unit/test_change.c"],
     "list-observe": ["tests/unit/test_observe.c"],
     "list-reserve": ["tests/unit/test_reserve.c"],
+    "list-vector": ["tests/unit/test_vector.c"],
     "list": ["tests/unit/test_list.c"],
     "stats": ["tests/unit/test_stats.c"],
     "fork": ["tests/unit/test_fork.c"],

@@ -253,6 +253,8 @@ START_TEST(init_keeps_what_the_capabilities_say)
 	} cases[] = {
 		{ { .engine = RANGELOCK_TREE }, RANGELOCK_CAP_LOCK },
 		{ { .engine = RANGELOCK_LIST }, RANGELOCK_CAP_LOCK },
+		{ { .engine = RANGELOCK_LIST }, RANGELOCK_CAP_VECTOR },
+		{ { .engine = RANGELOCK_LIST }, RANGELOCK_CAP_SUBMIT },
 		{ { .engine = RANGELOCK_SHARDED }, RANGELOCK_CAP_LOCK },
 		{ { .flags = RANGELOCK_CHECKED }, RANGELOCK_CAP_CHECKED },
 		{ { .flags = RANGELOCK_STATS }, RANGELOCK_CAP_STATS },

@@ -126,6 +126,58 @@ START_TEST(who_gives_up_again_and_again_leaves_nothing_behind)
 }
 END_TEST
 
+static void never(struct rangelock_req *req, int error, void *arg)
+{
+	(void)req, (void)arg;
+	must(error == ECANCELED);
+}
+
+START_TEST(what_is_submitted_and_canceled_leaves_nothing_behind)
+{
+	static const struct rangelock_range range = { 0, 2, RANGELOCK_WRITE };
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	for (uint64_t i = 0; i < scaled(10000); i++) {
+		must(rangelock_submit(&lock, &b, &range, never, NULL) == EINPROGRESS);
+		must(rangelock_cancel(&lock, &b) == 0);
+	}
+	ck_assert_uint_le(allocations, 8);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+START_TEST(a_vector_that_gives_up_again_and_again_leaves_nothing_behind)
+{
+	static const struct timespec past = { 0, 0 };
+	static const struct rangelock_range ranges[] = { { 0, 2, RANGELOCK_WRITE },
+							 { 5, 6, RANGELOCK_READ } };
+	struct rangelock_req reqs[2] = { RANGELOCK_REQ_INITIALIZER, RANGELOCK_REQ_INITIALIZER };
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	for (uint64_t i = 0; i < scaled(10000); i++)
+		must(rangelock_lockv(&lock, reqs, ranges, 2, &past) == ETIMEDOUT);
+	ck_assert_uint_le(allocations, 24);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+START_TEST(what_waits_is_refused_by_lockv_and_submit)
+{
+	static const struct rangelock_range ranges[] = { { 20, 22, RANGELOCK_WRITE },
+							 { 25, 26, RANGELOCK_READ } };
+	struct rangelock_req reqs[2] = { RANGELOCK_REQ_INITIALIZER, RANGELOCK_REQ_INITIALIZER };
+	static const struct rangelock_range ten = { 0, 10, RANGELOCK_WRITE };
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 10), 0);
+	ck_assert_int_eq(rangelock_submit(&lock, &reqs[1], &ten, never, NULL), EINPROGRESS);
+	ck_assert_int_eq(rangelock_submit(&lock, &reqs[1], &ranges[0], never, NULL), EINVAL);
+	ck_assert_int_eq(rangelock_lockv(&lock, reqs, ranges, 2, NULL), EINVAL);
+	ck_assert_int_eq(population(&lock), 2);
+	ck_assert_int_eq(rangelock_cancel(&lock, &reqs[1]), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
 static void *visit_in_a_list(void *arg)
 {
 	struct rangelock_req mine = RANGELOCK_REQ_INITIALIZER;
@@ -152,12 +204,18 @@ END_TEST
 
 START_TEST(without_memory_nothing_is_held)
 {
+	static const struct rangelock_range pair[] = { { 1, 2, RANGELOCK_WRITE },
+						       { 3, 4, RANGELOCK_READ } };
+	struct rangelock_req reqs[2] = { RANGELOCK_REQ_INITIALIZER, RANGELOCK_REQ_INITIALIZER };
+
 	if (is_under_valgrind())
 		return;
 	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
 	scarce = true;
 	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 2), ENOMEM);
 	ck_assert_int_eq(rangelock_trywrlock(&lock, &b, 0, 2), ENOMEM);
+	ck_assert_int_eq(rangelock_submit(&lock, &b, &pair[0], never, NULL), ENOMEM);
+	ck_assert_int_eq(rangelock_lockv(&lock, reqs, pair, 2, NULL), ENOMEM);
 	ck_assert_int_eq(population(&lock), 1); /* a look needs none */
 	scarce = false;
 	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 2), 0);
@@ -625,6 +683,9 @@ int main(void)
 	tcase_add_test(tc, a_request_that_waits_is_refused);
 	tcase_add_test(tc, the_steady_state_allocates_nothing);
 	tcase_add_test(tc, who_gives_up_again_and_again_leaves_nothing_behind);
+	tcase_add_test(tc, what_is_submitted_and_canceled_leaves_nothing_behind);
+	tcase_add_test(tc, a_vector_that_gives_up_again_and_again_leaves_nothing_behind);
+	tcase_add_test(tc, what_waits_is_refused_by_lockv_and_submit);
 	tcase_add_test(tc, threads_leave_their_nodes_to_others);
 	tcase_add_test(tc, the_request_of_a_revoked_reservation_serves_on_any_lock);
 	tcase_add_test(tc, reservations_that_are_forgotten_leave_nothing_behind);

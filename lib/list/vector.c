@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Several ranges as one arrival: list.c has the invariants, V1 and V2. */
+#include <errno.h>
+
+#include "base/rcu.h"
+#include "list/contend.h"
+
+static void give_back(struct list_node *head)
+{
+	struct list_node *next;
+
+	for (struct list_node *m = first_member(head); m; m = next) {
+		next = next_member(head, m);
+		rl_pool_give_back(m);
+	}
+	rl_pool_give_back(head);
+}
+
+/* The head, which leads to a node for each, in order.  NULL: there is no memory. */
+static struct list_node *make_vector(struct req *first, const struct rangelock_range ranges[],
+				     size_t n)
+{
+	struct list_node *head = rl_pool_take();
+
+	if (!head)
+		return NULL;
+	/* It overlaps nothing. */
+	rl_list_describe(head, NULL, 0, 0, STATE_TRYING | STATE_VECTOR);
+	for (size_t i = n; i-- > 0;) {
+		struct list_node *m = rl_pool_take();
+
+		if (!m) {
+			give_back(head);
+			return NULL;
+		}
+		rl_list_describe(m, nth_req(first, i), ranges[i].start, ranges[i].end,
+				 STATE_FOLLOWER | mode_bit(ranges[i].mode));
+		m->head = head;
+		m->link = first_member(head);
+		rl_store(&head->next, (uintptr_t)m, relaxed);
+	}
+	return head;
+}
+
+static enum arrival arrive(struct lock *lock, struct list_node *head, size_t n, int *ret_error)
+{
+	struct list_node *m = first_member(head);
+	enum arrival arrival = rl_list_arrive(lock, m, n, ret_error);
+
+	if (arrival == REFUSED)
+		return arrival;
+	rl_rcu_read_lock();
+	while ((m = next_member(head, m)))
+		rl_list_insert(lock, m); /* there is a list, of which the first is */
+	rl_rcu_read_unlock();
+	return arrival;
+}
+
+/* The vector is held: each of it is on its own from here on. */
+static void part(struct lock *lock, struct list_node *head)
+{
+	struct list_node *next;
+
+	for (struct list_node *m = first_member(head); m; m = next) {
+		uint32_t mode = rl_load(&m->state, relaxed) & STATE_WRITE;
+
+		next = next_member(head, m);
+		set_range(m->owner, m);
+		rl_store(&m->state, STATE_HELD | mode, relaxed); /* V2 */
+		set_held(lock, m->owner, m);
+	}
+	rl_pool_retire(head);
+}
+
+int rl_list_lockv(struct lock *lock, struct req *first, const struct rangelock_range ranges[],
+		  size_t n, const struct timespec *abstime)
+{
+	struct list_want want = {
+		.start = ranges->start, .end = ranges->end, .mode = ranges->mode, .abstime = abstime
+	};
+
+	if (n == 1)
+		return rl_list_lock(lock, first, &want);
+	for (size_t i = 0; i < n; i++)
+		if (waits_here(lock, nth_req(first, i)))
+			return EINVAL;
+
+	struct list_node *head = make_vector(first, ranges, n);
+	if (!head)
+		return ENOMEM;
+
+	int error;
+	if (arrive(lock, head, n, &error) == REFUSED) {
+		give_back(head);
+		return error;
+	}
+	error = rl_list_contend(lock, head, &want);
+	if (!error)
+		part(lock, head);
+	return error;
+}
