@@ -287,6 +287,7 @@ START_TEST(while_its_upgrade_waits_a_request_is_in_use)
 	ck_assert_int_eq(rangelock_reduce(&lock, &a, 0, 5), EPERM);
 	ck_assert_int_eq(rangelock_rdlock(&lock, &a, 20, 30), EINVAL);
 	ck_assert_int_eq(rangelock_split(&lock, &b, 7, &a), EINVAL);
+	ck_assert_int_eq(rangelock_rdlock_nested(&lock, &b, 0, 10, &a), EINVAL);
 	ck_assert_int_eq(rangelock_rdlock_nested(&lock, &tail, 0, 10, &a), 0);
 	ck_assert_int_eq(rangelock_tryrdlock(&lock, &tail, 0, 1), EINVAL);
 	ck_assert_int_eq(rangelock_unlock(&lock, &tail), 0);
