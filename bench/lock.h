@@ -5,36 +5,60 @@
  * Each peer is one small file that defines how a range is taken and given
  * back, inline, and includes loops.h, which makes the measured loops around
  * them.  So nobody pays for an indirect call that his users would not pay for.
+ * Where a thread sleeps anyway, or only sets the scene, the same calls are had one by one.
  */
 #ifndef BENCH_LOCK_H
 #define BENCH_LOCK_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 struct job;
 
-struct bench_lock {
-	const char *name;
-	const char *what; /* one line for --list */
-	bool guards;	  /* false: a control that excludes nobody */
-	bool (*available)(void);
-	/* A lock for that many threads; exits with a message where it cannot. */
-	void *(*create)(unsigned threads);
-	void (*destroy)(void *lock);
-	/* Run a thread's part until job->stop. */
-	void (*run)(struct job *job);
+/* What a lock is made for. */
+struct setting {
+	unsigned threads; /* all that will use it, numbered from 0 */
+	/* Ranges lie in [0, span) on multiples of grain, but for the full range. */
+	uint64_t span, grain;
 };
-
-/* All there are; NULL-terminated. */
-extern const struct bench_lock *const bench_locks[];
 
 /* One acquisition in a thread's round of them. */
 struct op {
 	uint64_t start, end;
 	bool write;
 };
+
+struct bench_lock {
+	const char *name;
+	const char *what; /* one line for --list */
+	bool guards;	  /* false: a control that excludes nobody */
+	bool whole;	  /* whatever the range: the whole object */
+	bool no_readers;  /* reads exclude each other as well */
+	bool (*available)(void);
+	/* Exits with a message where it cannot. */
+	void *(*create)(const struct setting *);
+	void (*destroy)(void *lock);
+	/* Run a thread's part until job->stop, then observe itself until job->end. */
+	void (*run)(struct job *job);
+
+	/*
+	 * One by one.  A handle is what one acquisition needs, aligned to 128 bytes: all-zero,
+	 * then prepared for the thread that will use it.  0 or an errno.
+	 */
+	size_t handle_size;
+	void (*prepare)(void *lock, void *handle, unsigned thread);
+	int (*take)(void *lock, void *handle, const struct op *);
+	int (*give)(void *lock, void *handle, const struct op *);
+	/* NULL where it has none.  timed: until an absolute time of CLOCK_MONOTONIC. */
+	int (*timed)(void *lock, void *handle, const struct op *, const struct timespec *);
+	int (*cancel)(void *lock, void *handle);
+};
+
+/* All there are; NULL-terminated. */
+extern const struct bench_lock *const bench_locks[];
 
 enum { OPS = 256 }; /* a power of two */
 

@@ -11,7 +11,9 @@
  *
  * and, with PREPARE defined, what a thread does once before it starts:
  *
- *	static void prepare(void *lock, struct handle *, const struct job *);
+ *	static void prepare(void *lock, struct handle *, unsigned thread);
+ *
+ * After it, LOCK_CALLS is part of the initializer of its struct bench_lock.
  */
 #ifndef BENCH_LOOPS_H
 #define BENCH_LOOPS_H
@@ -50,14 +52,30 @@ ALWAYS_INLINE void loop(struct job *job, struct handle *handle, bool mixed, bool
 	must_succeed(errors, "a lock or unlock call");
 }
 
+static void prepare_one(void *lock, void *handle, unsigned thread)
+{
+	(void)lock, (void)thread;
+	memset(handle, 0, sizeof(struct handle));
+#ifdef PREPARE
+	prepare(lock, handle, thread);
+#endif
+}
+
+static int take_one(void *lock, void *handle, const struct op *op)
+{
+	return take(lock, handle, op);
+}
+
+static int give_one(void *lock, void *handle, const struct op *op)
+{
+	return give(lock, handle, op);
+}
+
 static void run(struct job *job)
 {
 	_Alignas(128) struct handle handle;
 
-	memset(&handle, 0, sizeof(handle));
-#ifdef PREPARE
-	prepare(job->lock, &handle, job);
-#endif
+	prepare_one(job->lock, &handle, job->thread);
 	if (job->file)
 		loop(job, &handle, true, false, false, job->file);
 	else if (!job->all_write && !job->all_read)
@@ -69,5 +87,9 @@ static void run(struct job *job)
 	else
 		loop(job, &handle, false, false, false, NULL);
 }
+
+#define LOCK_CALLS                                                                \
+	.run = run, .handle_size = sizeof(struct handle), .prepare = prepare_one, \
+	.take = take_one, .give = give_one
 
 #endif

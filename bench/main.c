@@ -19,15 +19,6 @@
 #include "common/args.h"
 #include "common/clock.h"
 
-extern const struct bench_lock lock_tree, lock_tree_barging, lock_list, lock_pthread_mutex,
-    lock_pthread_rwlock, lock_ofd, lock_kara_bueso, lock_none;
-
-const struct bench_lock *const bench_locks[] = {
-	&lock_tree,	     &lock_tree_barging,   &lock_list,
-	&lock_pthread_mutex, &lock_pthread_rwlock, &lock_kara_bueso,
-	&lock_ofd,	     &lock_none,	   NULL
-};
-
 static const char usage[] =
     "Usage: rangelock-bench [OPTION]...\n"
     "Compare range locks with each other and with whole-object locks.\n"

@@ -45,7 +45,8 @@ static uint64_t all_done(const struct thread *threads, unsigned n)
 void measure(const struct bench_lock *lock, const struct workload *w, const struct variant *v,
 	     unsigned n, int64_t ns, struct record_file *file, struct series *into)
 {
-	void *object = lock->create(n);
+	const struct setting setting = workload_setting(w, n);
+	void *object = lock->create(&setting);
 	struct thread *threads = new_lock(n * sizeof(*threads));
 	pthread_barrier_t start;
 	atomic_bool stop = false;

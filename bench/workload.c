@@ -6,6 +6,10 @@
 #include "bench/file.h"
 #include "bench/work.h"
 
+/* Objects are of that many slots, but for more threads than half of it. */
+enum { SLOTS = 256, SLOT_SIZE = 4096 };
+_Static_assert((int)FILE_RECORDS == SLOTS && (int)RECORD_SIZE == SLOT_SIZE, "records are slots");
+
 static bool is_write(const struct variant *v, struct rng *rng)
 {
 	return rng_below(rng, 100) >= v->reads;
@@ -14,9 +18,9 @@ static bool is_write(const struct variant *v, struct rng *rng)
 /* Each thread its own 4 KiB of one object; neighbours do not touch. */
 static struct op own_range(unsigned thread, const struct variant *v, struct rng *rng)
 {
-	uint64_t start = (uint64_t)thread * 8192;
+	uint64_t start = (uint64_t)thread * 2 * SLOT_SIZE;
 
-	return (struct op){ start, start + 4096, is_write(v, rng) };
+	return (struct op){ start, start + SLOT_SIZE, is_write(v, rng) };
 }
 
 static struct op full_range(unsigned thread, const struct variant *v, struct rng *rng)
@@ -87,6 +91,14 @@ static const struct workload file = {
 
 const struct workload *const workloads[] = { &pair_write, &pair_read, &disjoint_write, &full_write,
 					     &full_mix,	  &oversub,   &file,	       NULL };
+
+struct setting workload_setting(const struct workload *w, unsigned threads)
+{
+	uint64_t slots = 2 * (uint64_t)threads > SLOTS ? 2 * threads : SLOTS;
+
+	(void)w;
+	return (struct setting){ threads, slots * SLOT_SIZE, SLOT_SIZE };
+}
 
 void workload_fill(const struct workload *w, const struct variant *v, struct job *job)
 {

@@ -30,6 +30,9 @@ extern const struct workload *const workloads[];
 
 enum { FILE_RECORDS = 256 };
 
+/* What a lock for that many threads of it has to cover. */
+struct setting workload_setting(const struct workload *w, unsigned threads);
+
 /* Fill in what a thread does. */
 void workload_fill(const struct workload *w, const struct variant *v, struct job *job);
 

@@ -111,11 +111,11 @@ static inline int give(void *arg, struct handle *h, const struct op *op)
 
 #include "bench/loops.h"
 
-static void *create(unsigned threads)
+static void *create(const struct setting *setting)
 {
 	struct range_lock *lock = new_lock(sizeof(*lock));
 
-	(void)threads;
+	(void)setting;
 	ck_spinlock_fas_init(&lock->spinlock);
 	return lock;
 }
@@ -127,5 +127,5 @@ const struct bench_lock lock_kara_bueso = {
 	.available = always_available,
 	.create = create,
 	.destroy = free,
-	.run = run,
+	LOCK_CALLS,
 };

@@ -18,9 +18,9 @@ static inline int give(void *lock, struct handle *h, const struct op *op)
 
 #include "bench/loops.h"
 
-static void *create(unsigned threads)
+static void *create(const struct setting *setting)
 {
-	(void)threads;
+	(void)setting;
 	return new_lock(1);
 }
 
@@ -30,5 +30,5 @@ const struct bench_lock lock_none = {
 	.available = always_available,
 	.create = create,
 	.destroy = free,
-	.run = run,
+	LOCK_CALLS,
 };

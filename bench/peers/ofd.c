@@ -46,21 +46,21 @@ static inline int give(void *lock, struct handle *h, const struct op *op)
 	return set_lock(h->fd, F_UNLCK, op);
 }
 
-static void prepare(void *lock, struct handle *h, const struct job *job)
+static void prepare(void *lock, struct handle *h, unsigned thread)
 {
-	h->fd = ((struct ofd_lock *)lock)->fds[job->thread];
+	h->fd = ((struct ofd_lock *)lock)->fds[thread];
 }
 
 #define PREPARE
 #include "bench/loops.h"
 
-static void *create(unsigned threads)
+static void *create(const struct setting *setting)
 {
-	struct ofd_lock *lock = new_lock(sizeof(*lock) + threads * sizeof(lock->fds[0]));
+	struct ofd_lock *lock = new_lock(sizeof(*lock) + setting->threads * sizeof(lock->fds[0]));
 	struct record_file file = record_file_make(1);
 
-	lock->threads = threads;
-	for (unsigned i = 0; i < threads; i++)
+	lock->threads = setting->threads;
+	for (unsigned i = 0; i < setting->threads; i++)
 		lock->fds[i] = record_file_reopen(&file);
 	record_file_close(&file);
 	return lock;
@@ -82,5 +82,5 @@ const struct bench_lock lock_ofd = {
 	.available = always_available,
 	.create = create,
 	.destroy = destroy,
-	.run = run,
+	LOCK_CALLS,
 };

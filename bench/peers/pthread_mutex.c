@@ -20,11 +20,17 @@ static inline int give(void *lock, struct handle *h, const struct op *op)
 
 #include "bench/loops.h"
 
-static void *create(unsigned threads)
+static int timed(void *lock, void *handle, const struct op *op, const struct timespec *abstime)
+{
+	(void)handle, (void)op;
+	return pthread_mutex_clocklock(lock, CLOCK_MONOTONIC, abstime);
+}
+
+static void *create(const struct setting *setting)
 {
 	pthread_mutex_t *lock = new_lock(sizeof(*lock));
 
-	(void)threads;
+	(void)setting;
 	must_succeed(pthread_mutex_init(lock, NULL), "pthread_mutex_init");
 	return lock;
 }
@@ -39,8 +45,11 @@ const struct bench_lock lock_pthread_mutex = {
 	.name = "pthread_mutex",
 	.what = "one pthread_mutex_t for the whole object",
 	.guards = true,
+	.whole = true,
+	.no_readers = true,
 	.available = always_available,
 	.create = create,
 	.destroy = destroy,
-	.run = run,
+	LOCK_CALLS,
+	.timed = timed,
 };

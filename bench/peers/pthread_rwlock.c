@@ -20,11 +20,18 @@ static inline int give(void *lock, struct handle *h, const struct op *op)
 
 #include "bench/loops.h"
 
-static void *create(unsigned threads)
+static int timed(void *lock, void *handle, const struct op *op, const struct timespec *abstime)
+{
+	(void)handle;
+	return (op->write ? pthread_rwlock_clockwrlock
+			  : pthread_rwlock_clockrdlock)(lock, CLOCK_MONOTONIC, abstime);
+}
+
+static void *create(const struct setting *setting)
 {
 	pthread_rwlock_t *lock = new_lock(sizeof(*lock));
 
-	(void)threads;
+	(void)setting;
 	must_succeed(pthread_rwlock_init(lock, NULL), "pthread_rwlock_init");
 	return lock;
 }
@@ -39,8 +46,10 @@ const struct bench_lock lock_pthread_rwlock = {
 	.name = "pthread_rwlock",
 	.what = "one pthread_rwlock_t for the whole object",
 	.guards = true,
+	.whole = true,
 	.available = always_available,
 	.create = create,
 	.destroy = destroy,
-	.run = run,
+	LOCK_CALLS,
+	.timed = timed,
 };

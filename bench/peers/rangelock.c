@@ -22,6 +22,19 @@ static inline int give(void *lock, struct handle *h, const struct op *op)
 
 #include "bench/loops.h"
 
+static int timed(void *lock, void *handle, const struct op *op, const struct timespec *abstime)
+{
+	struct handle *h = handle;
+
+	return (op->write ? rangelock_timedwrlock : rangelock_timedrdlock)(lock, &h->req, op->start,
+									   op->end, abstime);
+}
+
+static int cancel(void *lock, void *handle)
+{
+	return rangelock_cancel(lock, &((struct handle *)handle)->req);
+}
+
 static void *create(enum rangelock_engine engine, unsigned flags)
 {
 	struct rangelock *lock = new_lock(sizeof(*lock));
@@ -31,21 +44,21 @@ static void *create(enum rangelock_engine engine, unsigned flags)
 	return lock;
 }
 
-static void *create_tree(unsigned threads)
+static void *create_tree(const struct setting *setting)
 {
-	(void)threads;
+	(void)setting;
 	return create(RANGELOCK_TREE, 0);
 }
 
-static void *create_tree_barging(unsigned threads)
+static void *create_tree_barging(const struct setting *setting)
 {
-	(void)threads;
+	(void)setting;
 	return create(RANGELOCK_TREE, RANGELOCK_BARGING);
 }
 
-static void *create_list(unsigned threads)
+static void *create_list(const struct setting *setting)
 {
-	(void)threads;
+	(void)setting;
 	return create(RANGELOCK_LIST, 0);
 }
 
@@ -72,7 +85,9 @@ const struct bench_lock lock_tree = {
 	.available = tree_available,
 	.create = create_tree,
 	.destroy = destroy,
-	.run = run,
+	LOCK_CALLS,
+	.timed = timed,
+	.cancel = cancel,
 };
 
 const struct bench_lock lock_tree_barging = {
@@ -82,7 +97,9 @@ const struct bench_lock lock_tree_barging = {
 	.available = tree_available,
 	.create = create_tree_barging,
 	.destroy = destroy,
-	.run = run,
+	LOCK_CALLS,
+	.timed = timed,
+	.cancel = cancel,
 };
 
 const struct bench_lock lock_list = {
@@ -92,5 +109,7 @@ const struct bench_lock lock_list = {
 	.available = list_available,
 	.create = create_list,
 	.destroy = destroy,
-	.run = run,
+	LOCK_CALLS,
+	.timed = timed,
+	.cancel = cancel,
 };

@@ -9,7 +9,7 @@ quick="--seconds 0.01 --repeat 2"
 lists() {
 	"$bench" --list >"$tap_dir/list"
 	for name in pair-write pair-read disjoint-write full-write full-mix oversub file \
-		tree tree-barging list pthread_mutex pthread_rwlock kara-bueso ofd; do
+		tree tree-barging list pthread_mutex pthread_rwlock kara-bueso kogan ofd; do
 		grep -qE "^  $name " "$tap_dir/list" || { echo "$name is missing"; return 1; }
 	done
 }
@@ -29,7 +29,7 @@ tells_json() {
 			        assert 0 < r[k]["min"] <= r[k]["median"] <= r[k]["max"], r
 			    if r["workload"] == "file":
 			        assert r["torn"] == 0, r
-			assert {"tree", "tree-barging", "list", "pthread_mutex", "pthread_rwlock", "kara-bueso", "ofd"} == locks, locks
+			assert {"tree", "tree-barging", "list", "pthread_mutex", "pthread_rwlock", "kara-bueso", "kogan", "ofd"} == locks, locks
 			assert len(workloads) == 7, workloads
 		END
 }
