@@ -16,7 +16,11 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "bench/counts.h"
+
+struct histogram;
 struct job;
+struct slot;
 
 /* What a lock is made for. */
 struct setting {
@@ -33,10 +37,11 @@ struct op {
 
 struct bench_lock {
 	const char *name;
-	const char *what; /* one line for --list */
-	bool guards;	  /* false: a control that excludes nobody */
-	bool whole;	  /* whatever the range: the whole object */
-	bool no_readers;  /* reads exclude each other as well */
+	const char *what;   /* one line for --list */
+	bool guards;	    /* false: a control that excludes nobody */
+	bool whole;	    /* whatever the range: the whole object */
+	bool no_readers;    /* reads exclude each other as well */
+	unsigned most_held; /* with more held it takes minutes to get so far; 0: with none */
 	bool (*available)(void);
 	/* Exits with a message where it cannot. */
 	void *(*create)(const struct setting *);
@@ -67,17 +72,23 @@ struct job {
 	_Alignas(128) void *lock;
 	unsigned thread;
 	struct op ops[OPS];
-	bool all_write, all_read;
+	bool same;		  /* all ops are */
 	uint32_t inside, outside; /* rounds of work() */
 
 	/* With a file: every op is a record (file.h). */
 	struct record_file *file;
 
-	const atomic_bool *stop;
+	/* With slots: every op uses those in its range (slots.h). */
+	struct slot *slots;
+
+	const atomic_bool *stop, *end;
+	struct histogram *latency; /* of the calls that take, from stop to end */
 
 	/* Written by the thread, read by the driver while it runs. */
 	_Alignas(128) _Atomic uint64_t done;
 	uint64_t torn;
+	uint64_t written;     /* slots */
+	struct counts counts; /* of what was done from stop to end */
 };
 
 #endif

@@ -21,15 +21,18 @@
 #include <string.h>
 
 #include "bench/file.h"
+#include "bench/histogram.h"
 #include "bench/lock.h"
 #include "bench/peers/peers.h"
+#include "bench/slots.h"
 #include "bench/work.h"
+#include "common/clock.h"
 
 #define ALWAYS_INLINE __attribute__((always_inline)) static inline
 
 /* One loop for all; what is constant at the call is folded away. */
 ALWAYS_INLINE void loop(struct job *job, struct handle *handle, bool mixed, bool write, bool busy,
-			struct record_file *file)
+			struct record_file *file, struct slot *slots)
 {
 	struct op fixed = job->ops[0];
 	uint64_t done = 0;
@@ -42,6 +45,8 @@ ALWAYS_INLINE void loop(struct job *job, struct handle *handle, bool mixed, bool
 		errors |= take(job->lock, handle, op);
 		if (file)
 			record_access(file, job, op);
+		if (slots)
+			job->written += slots_use(slots, op);
 		if (busy)
 			work(job->inside);
 		errors |= give(job->lock, handle, op);
@@ -49,6 +54,32 @@ ALWAYS_INLINE void loop(struct job *job, struct handle *handle, bool mixed, bool
 			work(job->outside);
 		atomic_store_explicit(&job->done, ++done, memory_order_relaxed);
 	} while (!atomic_load_explicit(job->stop, memory_order_relaxed));
+	must_succeed(errors, "a lock or unlock call");
+}
+
+/* The same, and how it goes. */
+static void observe(struct job *job, struct handle *handle)
+{
+	struct counter counter;
+	uint64_t n = 0;
+	int errors = 0;
+
+	counter_begin(&counter);
+	do {
+		const struct op *op = &job->ops[n++ % OPS];
+		int64_t before = clock_ns();
+
+		errors |= take(job->lock, handle, op);
+		histogram_add(job->latency, (uint64_t)(clock_ns() - before));
+		if (job->file)
+			record_access(job->file, job, op);
+		if (job->slots)
+			job->written += slots_use(job->slots, op);
+		work(job->inside);
+		errors |= give(job->lock, handle, op);
+		work(job->outside);
+	} while (!atomic_load_explicit(job->end, memory_order_relaxed));
+	counter_end(&counter, n, &job->counts);
 	must_succeed(errors, "a lock or unlock call");
 }
 
@@ -76,16 +107,23 @@ static void run(struct job *job)
 	_Alignas(128) struct handle handle;
 
 	prepare_one(job->lock, &handle, job->thread);
+	bool busy = job->inside || job->outside;
+
 	if (job->file)
-		loop(job, &handle, true, false, false, job->file);
-	else if (!job->all_write && !job->all_read)
-		loop(job, &handle, true, false, true, NULL);
-	else if (job->inside || job->outside)
-		loop(job, &handle, false, job->all_write, true, NULL);
-	else if (job->all_write)
-		loop(job, &handle, false, true, false, NULL);
+		loop(job, &handle, true, false, false, job->file, NULL);
+	else if (job->slots)
+		loop(job, &handle, true, false, true, NULL, job->slots);
+	else if (!job->same && busy)
+		loop(job, &handle, true, false, true, NULL, NULL);
+	else if (!job->same)
+		loop(job, &handle, true, false, false, NULL, NULL);
+	else if (busy)
+		loop(job, &handle, false, job->ops[0].write, true, NULL, NULL);
+	else if (job->ops[0].write)
+		loop(job, &handle, false, true, false, NULL, NULL);
 	else
-		loop(job, &handle, false, false, false, NULL);
+		loop(job, &handle, false, false, false, NULL, NULL);
+	observe(job, &handle);
 }
 
 #define LOCK_CALLS                                                                \

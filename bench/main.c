@@ -8,14 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
-#include <rangelock/rangelock.h>
-
 #include "bench/file.h"
-#include "bench/measure.h"
 #include "bench/peers/peers.h"
+#include "bench/report.h"
 #include "common/args.h"
 #include "common/clock.h"
 
@@ -30,6 +27,8 @@ static const char usage[] =
     "  --seconds S        for one measurement (default: 0.2)\n"
     "  --repeat R         measurements of each cell, 1 to 1000; medians are shown\n"
     "                     (default: 5)\n"
+    "  --warmup S         before each measurement (default: a tenth of it)\n"
+    "  --pin P[,P]        threads on these processors in turn; `all` is all there are\n"
     "  --dir DIR          where the files of workload `file` and lock `ofd` are made\n"
     "                     (default: $TMPDIR or /tmp)\n"
     "  --json FILE        write the result there as JSON; \"-\" is standard output\n"
@@ -38,20 +37,24 @@ static const char usage[] =
     "\n"
     "ns/op is the time of one thread: threads / (ops/s).  speed is the median of the\n"
     "ratios of ops/s to the first lock's, taken round by round, so that it holds when\n"
-    "the machine's speed drifts; it is not the quotient of the medians.  torn counts\n"
-    "reads that saw half of one write and half of another.\n"
+    "the machine's speed drifts; it is not the quotient of the medians.  After each\n"
+    "measurement the threads go on for a quarter of it and watch themselves: how long\n"
+    "each acquisition takes (p50, p99.9) and how often they are woken (wake/op).  fair is\n"
+    "Jain's index of the threads' ops: 1 where all have done the same, 1/threads where\n"
+    "one alone has.  torn counts reads that saw half of one write and half of another.\n"
     "\n"
-    "Exit status: 0 done; 1 a lock let a record be torn, or the run failed; 2 a bad\n"
-    "option.\n";
+    "Exit status: 0 done; 1 a lock let a record be torn or lost a count, or the run\n"
+    "failed; 2 a bad option.\n";
 
-enum { MOST = 32, MOST_THREADS = 1024 };
+enum { MOST = MOST_LOCKS, MOST_THREADS = 1024 };
 
 struct options {
 	const struct workload *workloads[MOST];
 	const struct bench_lock *locks[MOST];
 	unsigned threads[MOST];
 	unsigned n_workloads, n_locks, n_threads;
-	int64_t ns;
+	int64_t ns, warm_up_ns; /* warm_up_ns < 0: as ns says */
+	unsigned processors[CPU_SETSIZE], n_processors;
 	unsigned repeat;
 	struct json_sink json;
 };
@@ -122,13 +125,41 @@ static void choose_threads(struct options *opt, const char *text)
 	free(words);
 }
 
+static void choose_processors(struct options *opt, const char *text)
+{
+	char **words = parse_words("--pin", text);
+	cpu_set_t allowed;
+
+	CPU_ZERO(&allowed);
+	sched_getaffinity(0, sizeof(allowed), &allowed);
+	opt->n_processors = 0;
+	if (strcmp(text, "all") == 0) {
+		for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++)
+			if (CPU_ISSET(cpu, &allowed))
+				opt->processors[opt->n_processors++] = cpu;
+	} else {
+		for (unsigned w = 0; words[w]; w++) {
+			unsigned cpu =
+			    (unsigned)parse_number("--pin", words[w], 0, CPU_SETSIZE - 1);
+			if (!CPU_ISSET(cpu, &allowed))
+				bad_option("--pin", "there is no processor %u for us", cpu);
+			if (opt->n_processors == CPU_SETSIZE)
+				bad_option("--pin", "more than %d", CPU_SETSIZE);
+			opt->processors[opt->n_processors++] = cpu;
+		}
+	}
+	free(words);
+}
+
 static void choose_defaults(struct options *opt)
 {
 	if (getenv("TMPDIR"))
 		record_file_dir = getenv("TMPDIR");
-	*opt = (struct options){
-		.ns = NS_PER_S / 5, .repeat = 5, .threads = { 1, 2 }, .n_threads = 2
-	};
+	*opt = (struct options){ .ns = NS_PER_S / 5,
+				 .warm_up_ns = -1,
+				 .repeat = 5,
+				 .threads = { 1, 2 },
+				 .n_threads = 2 };
 	for (unsigned i = 0; workloads[i]; i++)
 		opt->workloads[opt->n_workloads++] = workloads[i];
 	for (unsigned i = 0; bench_locks[i]; i++)
@@ -144,6 +175,8 @@ static void parse(int argc, char **argv, struct options *opt)
 		{ "threads", required_argument, NULL, 't' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "repeat", required_argument, NULL, 'r' },
+		{ "warmup", required_argument, NULL, 'u' },
+		{ "pin", required_argument, NULL, 'p' },
 		{ "dir", required_argument, NULL, 'd' },
 		{ "json", required_argument, NULL, 'j' },
 		{ "list", no_argument, NULL, 'L' },
@@ -171,6 +204,12 @@ static void parse(int argc, char **argv, struct options *opt)
 		case 'r':
 			opt->repeat = (unsigned)parse_number("--repeat", optarg, 1, 1000);
 			break;
+		case 'u':
+			opt->warm_up_ns = parse_seconds("--warmup", optarg, 1e5);
+			break;
+		case 'p':
+			choose_processors(opt, optarg);
+			break;
 		case 'd':
 			record_file_dir = optarg;
 			break;
@@ -193,156 +232,67 @@ static void parse(int argc, char **argv, struct options *opt)
 	opt->json = json_open(json);
 }
 
-/* ---- JSON ---- */
-
-static json_t *spread_json(struct spread s)
-{
-	return json_pack("{s:f, s:f, s:f}", "min", s.min, "median", s.median, "max", s.max);
-}
-
-static unsigned processors(void)
-{
-	return (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
-}
-
-static json_t *machine_json(void)
-{
-	struct utsname uts;
-	char cpu[128] = "unknown", line[256];
-	FILE *info = fopen("/proc/cpuinfo", "r");
-
-	while (info && fgets(line, sizeof(line), info))
-		if (sscanf(line, "model name : %127[^\n]", cpu) == 1)
-			break;
-	if (info)
-		fclose(info);
-	uname(&uts);
-	return json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "cpu", cpu, "processors",
-			 (int)processors(), "arch", uts.machine, "kernel", uts.release, "compiler",
-			 __VERSION__, "rangelock", rangelock_version());
-}
-
-struct cell {
-	const struct workload *workload;
-	const struct variant *variant;
-	unsigned threads;
-	struct series series[MOST]; /* by lock */
-};
-
-static json_t *cell_json(const struct options *opt, const struct cell *cell, unsigned i)
-{
-	const struct series *s = &cell->series[i];
-	json_t *result = json_pack("{s:s, s:s, s:i, s:s, s:o, s:o, s:i, s:o}", "workload",
-				   cell->workload->name, "lock", opt->locks[i]->name, "threads",
-				   (int)cell->threads, "param", cell->variant->param, "ops_per_s",
-				   spread_json(spread_of(s->ops_per_s, s->n)), "ns_per_op",
-				   spread_json(ns_per_op(s, cell->threads)), "repeat", (int)s->n,
-				   "speed_vs_first", spread_json(speed_ratio(s, &cell->series[0])));
-
-	if (cell->workload->on_file)
-		json_object_set_new(result, "torn", json_integer((json_int_t)s->torn));
-	return result;
-}
-
-/* ---- Tables ---- */
-
-static void print_cell(FILE *text, const struct options *opt, const struct cell *cell)
-{
-	bool on_file = cell->workload->on_file;
-
-	fprintf(text, "\n%s%s%s, %u thread%s\n", cell->workload->name,
-		*cell->variant->param ? ", " : "", cell->variant->param, cell->threads,
-		cell->threads > 1 ? "s" : "");
-	fprintf(text, "  %-16s %12s %10s %21s %10s%s\n", "lock", "ops/s", "ns/op", "(min .. max)",
-		"speed", on_file ? "        torn" : "");
-	for (unsigned i = 0; i < opt->n_locks; i++) {
-		const struct series *s = &cell->series[i];
-		struct spread ops = spread_of(s->ops_per_s, s->n), ns = ns_per_op(s, cell->threads);
-
-		fprintf(text, "  %-16s %12.0f %10.1f %10.1f ..%8.1f %9.2fx", opt->locks[i]->name,
-			ops.median, ns.median, ns.min, ns.max,
-			speed_ratio(s, &cell->series[0]).median);
-		if (on_file)
-			fprintf(text, " %11llu", (unsigned long long)s->torn);
-		fputc('\n', text);
-	}
-}
-
-/* What a cell of `file` has shown.  Returns whether every lock kept its word. */
-static bool judge_file(FILE *text, const struct options *opt, const struct cell *cell)
-{
-	bool sound = true, guarded = false;
-
-	for (unsigned i = 0; i < opt->n_locks; i++) {
-		const struct series *s = &cell->series[i];
-		const char *name = opt->locks[i]->name, *first = opt->locks[0]->name;
-
-		guarded |= opt->locks[i]->guards;
-		if (!opt->locks[i]->guards) {
-			fprintf(text, "  Without a lock (%s) torn reads: %llu; %s.\n", name,
-				(unsigned long long)s->torn,
-				s->torn ? "so the check finds them"
-					: "too few threads or too little time for this control");
-		} else if (s->torn) {
-			fprintf(text, "  FAILED: %s let records be torn: %llu.\n", name,
-				(unsigned long long)s->torn);
-			sound = false;
-		} else if (i > 0) {
-			struct spread ratio = speed_ratio(&cell->series[0], s);
-			fprintf(text, "  %s was %.2f times as fast as %s (%.2f to %.2f).\n", first,
-				ratio.median, name, ratio.min, ratio.max);
-		}
-	}
-	if (sound && guarded)
-		fputs("  Under a lock every record was whole.\n", text);
-	return sound;
-}
-
 /* ---- Running ---- */
 
 static unsigned cells_of(const struct options *opt, const struct workload *w)
 {
-	bool own = w->one_thread || w->variants[0].per_processor;
+	bool own = w->one_thread || w->own_threads || w->variants[0].per_processor;
 
 	return w->n_variants * (own ? 1 : opt->n_threads);
 }
 
-/* In the t-th cell of variant v. */
-static unsigned threads_of(const struct options *opt, const struct workload *w, unsigned v,
-			   unsigned t)
+/* In the t-th cell of a variant. */
+static unsigned threads_of(const struct options *opt, const struct workload *w,
+			   const struct variant *v, unsigned t)
 {
-	unsigned factor = w->variants[v].per_processor;
+	if (v->per_processor)
+		return v->per_processor * processors();
+	if (w->own_threads)
+		return v->n + 1;
+	return w->one_thread ? 1 : opt->threads[t];
+}
 
-	return factor ? factor * processors() : w->one_thread ? 1 : opt->threads[t];
+static void choose_for_cell(const struct options *opt, struct cell *cell)
+{
+	for (unsigned i = 0; i < opt->n_locks; i++)
+		if (workload_fits(cell->workload, cell->variant, opt->locks[i]))
+			cell->locks[cell->n++] = opt->locks[i];
 }
 
 static bool run_cell(FILE *text, const struct options *opt, struct cell *cell,
 		     struct record_file *file, json_t *results)
 {
-	bool sound = true;
+	struct measurement m = {
+		.workload = cell->workload,
+		.variant = cell->variant,
+		.threads = cell->threads,
+		.ns = opt->ns,
+		.warm_up_ns = opt->warm_up_ns < 0 ? opt->ns / 10 : opt->warm_up_ns,
+		.file = file,
+		.processors = opt->n_processors ? opt->processors : NULL,
+		.n_processors = opt->n_processors,
+	};
 
-	for (unsigned i = 0; i < opt->n_locks; i++) {
-		cell->series[i] = (struct series){ malloc(opt->repeat * sizeof(double)), 0, 0 };
-		must_succeed(cell->series[i].ops_per_s ? 0 : ENOMEM, "memory for a series");
-	}
+	for (unsigned i = 0; i < cell->n; i++)
+		cell->series[i] = series_make(opt->repeat, cell->threads);
 	/* Round by round, each starting with another lock. */
 	for (unsigned r = 0; r < opt->repeat; r++)
-		for (unsigned i = 0; i < opt->n_locks; i++) {
-			unsigned turn = (i + r) % opt->n_locks;
-			measure(opt->locks[turn], cell->workload, cell->variant, cell->threads,
-				opt->ns, file, &cell->series[turn]);
+		for (unsigned i = 0; i < cell->n; i++) {
+			unsigned turn = (i + r) % cell->n;
+
+			m.lock = cell->locks[turn];
+			measure(&m, cell->series[turn]);
 		}
 
 	progress_end();
-	print_cell(text, opt, cell);
-	if (cell->workload->on_file)
-		sound = judge_file(text, opt, cell);
+	print_cell(text, cell);
+	bool sound = judge_cell(text, cell);
 	fflush(text);
-	for (unsigned i = 0; i < opt->n_locks; i++)
-		must_succeed(json_array_append_new(results, cell_json(opt, cell, i)) ? ENOMEM : 0,
+	for (unsigned i = 0; i < cell->n; i++)
+		must_succeed(json_array_append_new(results, cell_json(cell, i)) ? ENOMEM : 0,
 			     "JSON of a result");
-	for (unsigned i = 0; i < opt->n_locks; i++)
-		free(cell->series[i].ops_per_s);
+	for (unsigned i = 0; i < cell->n; i++)
+		series_free(cell->series[i]);
 	return sound;
 }
 
@@ -354,18 +304,22 @@ static bool run_workload(FILE *text, const struct options *opt, const struct wor
 	bool sound = true;
 
 	if (w->on_file)
-		file = record_file_make(FILE_RECORDS);
+		file = record_file_make(SLOTS);
 	for (unsigned v = 0; v < w->n_variants; v++)
 		for (unsigned t = 0; t < n_threads; t++) {
-			struct cell cell = {
-				w, &w->variants[v], threads_of(opt, w, v, t), { { 0 } }
-			};
+			struct cell cell = { .workload = w, .variant = &w->variants[v] };
 			double left =
-			    (total - *done) * (double)opt->ns * 1.1e-9 * opt->repeat * opt->n_locks;
+			    (total - *done) * (double)opt->ns * 1.4e-9 * opt->repeat * opt->n_locks;
 
+			cell.threads = threads_of(opt, w, cell.variant, t);
+			choose_for_cell(opt, &cell);
 			progress("%u of %u: %s %s, %u threads; %.0f s to go", ++*done, total,
 				 w->name, cell.variant->param, cell.threads, left);
-			sound &= run_cell(text, opt, &cell, &file, results);
+			if (cell.n)
+				sound &= run_cell(text, opt, &cell, &file, results);
+			else
+				fprintf(text, "\n%s, %s: none of these locks can do that\n",
+					w->name, cell.variant->param);
 		}
 	if (w->on_file)
 		record_file_close(&file);

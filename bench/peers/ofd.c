@@ -79,6 +79,7 @@ const struct bench_lock lock_ofd = {
 	.name = "ofd",
 	.what = "fcntl open file description locks",
 	.guards = true,
+	.most_held = 1000,
 	.available = always_available,
 	.create = create,
 	.destroy = destroy,
