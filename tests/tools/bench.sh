@@ -4,33 +4,56 @@
 # Usage: bench.sh SOURCE_ROOT PROGRAM
 . "$1/tests/support/tap.sh"
 bench=$2
+workloads="pair-write pair-read disjoint-write disjoint-read full-write full-mix random held wake
+	wide-writer burst-timeout oversub file"
+locks=tree,tree-barging,list,pthread_mutex,pthread_rwlock,ck_rwlock,ck_pflock,kara-bueso,kogan
+locks=$locks,freebsd-queue,segments,song,ofd
 quick="--seconds 0.01 --repeat 2"
 
 lists() {
 	"$bench" --list >"$tap_dir/list"
-	for name in pair-write pair-read disjoint-write full-write full-mix oversub file \
-		tree tree-barging list pthread_mutex pthread_rwlock kara-bueso kogan ofd; do
+	for name in $workloads $(echo "$locks" | tr , " "); do
 		grep -qE "^  $name " "$tap_dir/list" || { echo "$name is missing"; return 1; }
 	done
 }
 
+# All cells with few locks, few cells with all: both takes its time.
 tells_json() {
-	"$bench" $quick --threads 1,3 --json "$tap_dir/j" &&
-		python3 - "$tap_dir/j" <<-'END'
-			import json, sys
+	"$bench" $quick --threads 1,3 --lock "$1" ${2:+--workload} $2 --json "$tap_dir/j" &&
+		python3 - "$tap_dir/j" "$1" "${2:-$workloads}" <<-'END'
+			import json, re, sys
 			j = json.load(open(sys.argv[1]))
-			assert j["machine"]["processors"] >= 1
+			m = j["machine"]
+			assert m["processors"] >= 1 and m["load"] >= 0, m
+			assert all(isinstance(m[k], str) and m[k] for k in
+			    ("cpu", "arch", "kernel", "compiler", "commit", "rangelock", "numa_nodes", "governor")), m
 			locks, workloads = set(), set()
 			for r in j["results"]:
+			    w = r["workload"]
 			    locks.add(r["lock"])
-			    workloads.add(r["workload"])
-			    assert (r["threads"] in (1, 3) or r["workload"] == "oversub") and isinstance(r["param"], str), r
+			    workloads.add(w)
+			    assert isinstance(r["param"], str), r
+			    if w not in ("oversub", "wake", "burst-timeout"):
+			        assert r["threads"] in (1, 3), r
+			        assert 1 / r["threads"] - 0.01 <= r["fairness"]["min"] <= r["fairness"]["max"] <= 1.01, r
+			        assert len(r["per_thread"]) == r["threads"], r
 			    for k in "ops_per_s", "ns_per_op":
 			        assert 0 < r[k]["min"] <= r[k]["median"] <= r[k]["max"], r
-			    if r["workload"] == "file":
-			        assert r["torn"] == 0, r
-			assert {"tree", "tree-barging", "list", "pthread_mutex", "pthread_rwlock", "kara-bueso", "kogan", "ofd"} == locks, locks
-			assert len(workloads) == 7, workloads
+			    assert r["ops_per_s"]["min"] == min(r["rounds"]) and len(r["rounds"]) == r["repeat"] == 2, r
+			    l = r["latency_ns"]
+			    assert 0 <= l["p50"] <= l["p90"] <= l["p99"] <= l["p99.9"] <= l["p99.99"] <= l["max"], r
+			    assert l["count"] > 0 and [0.5, l["p50"]] in l["curve"], r
+			    c = r["per_op"]
+			    assert c["observed"] > 0 and c["wakeups"] >= 0, r
+			    assert r.get("torn", 0) == 0 and r.get("lost", 0) == 0, r
+			    if w == "wake":
+			        assert r["vs_raw"]["min"] > 0 and r["raw_ns"]["count"] > 0, r
+			    if w == "wide-writer":
+			        assert "bypass" in r or "bypass_disturbed" in r, r
+			    if (w, r["lock"]) == ("pair-write", "tree") and c["allocations"] is not None:
+			        assert c["allocations"] == 0, r
+			assert set(sys.argv[2].split(",")) == locks, locks
+			assert set(re.split("[, \n\t]+", sys.argv[3])) == workloads, workloads
 		END
 }
 
@@ -43,6 +66,10 @@ finds_tearing() {
 			torn = {r["lock"]: r["torn"] for r in json.load(open(sys.argv[1]))["results"]}
 			assert torn["tree"] == 0 and torn["none"] > 0, torn
 		END
+}
+
+cannot() {
+	"$bench" $quick --workload held --lock pthread_mutex | grep -F "none of these locks"
 }
 
 json_on_stdout() {
@@ -65,7 +92,16 @@ check "a very short round still has a figure" "$bench" --seconds 0.000001 --repe
 	--workload full-write --threads 64 --lock tree,kara-bueso
 check "text that cannot be written is an error" exits 1 sh -c '"$1" --workload pair-write $2 >/dev/full' - \
 	"$bench" "$quick"
-check "every workload with every lock, and the JSON of it" tells_json
+check "every workload, and the JSON of it" tells_json tree,list,pthread_rwlock
+check "every lock, and the JSON of it" tells_json "$locks" pair-write,disjoint-read,random,wake,wide-writer
+if "$bench" --list | grep -q "^  rocksdb "; then
+	check "RocksDB, and the JSON of it" tells_json rocksdb pair-write,random,held,wake,wide-writer
+else
+	skip "RocksDB, and the JSON of it" "built without it"
+fi
+check "threads on the processors that it is told" "$bench" $quick --workload disjoint-write --lock tree --pin all --warmup 0.01
+check "refuses a processor that is not there" refuses "$bench" --pin --pin 1023
+check "says what a lock cannot do" cannot
 check "the file workload finds tearing without a lock, and none with one" finds_tearing
 check "JSON alone on standard output" json_on_stdout
 tap_end
