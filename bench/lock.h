@@ -37,10 +37,11 @@ struct op {
 
 struct bench_lock {
 	const char *name;
-	const char *what;   /* one line for --list */
-	bool guards;	    /* false: a control that excludes nobody */
-	bool whole;	    /* whatever the range: the whole object */
-	bool no_readers;    /* reads exclude each other as well */
+	const char *what; /* one line for --list */
+	bool guards;	  /* false: a control that excludes nobody */
+	bool whole;	  /* whatever the range: the whole object */
+	bool no_readers;  /* reads exclude each other as well */
+	bool in_line; /* who waits is in the way of all that come after, whatever their ranges */
 	unsigned most_held; /* with more held it takes minutes to get so far; 0: with none */
 	bool (*available)(void);
 	/* Exits with a message where it cannot. */
@@ -82,7 +83,8 @@ struct job {
 	struct slot *slots;
 
 	const atomic_bool *stop, *end;
-	struct histogram *latency; /* of the calls that take, from stop to end */
+	struct histogram *latency; /* of the calls that take, from stop to end; or NULL */
+	atomic_uint *observing;	   /* how many have begun with that */
 
 	/* Written by the thread, read by the driver while it runs. */
 	_Alignas(128) _Atomic uint64_t done;

@@ -65,6 +65,7 @@ static void observe(struct job *job, struct handle *handle)
 	int errors = 0;
 
 	counter_begin(&counter);
+	atomic_fetch_add(job->observing, 1);
 	do {
 		const struct op *op = &job->ops[n++ % OPS];
 		int64_t before = clock_ns();
@@ -123,7 +124,8 @@ static void run(struct job *job)
 		loop(job, &handle, false, true, false, NULL, NULL);
 	else
 		loop(job, &handle, false, false, false, NULL, NULL);
-	observe(job, &handle);
+	if (job->latency)
+		observe(job, &handle);
 }
 
 #define LOCK_CALLS                                                                \

@@ -12,6 +12,7 @@
 
 #include "bench/file.h"
 #include "bench/peers/peers.h"
+#include "bench/plot.h"
 #include "bench/report.h"
 #include "common/args.h"
 #include "common/clock.h"
@@ -32,6 +33,8 @@ static const char usage[] =
     "  --dir DIR          where the files of workload `file` and lock `ofd` are made\n"
     "                     (default: $TMPDIR or /tmp)\n"
     "  --json FILE        write the result there as JSON; \"-\" is standard output\n"
+    "  --plot DIR         draw pictures there, SVG, made if it is missing\n"
+    "  --from FILE        measure nothing: draw what --json has written there\n"
     "  --list             name workloads and locks\n"
     "  --help             this text\n"
     "\n"
@@ -57,6 +60,7 @@ struct options {
 	unsigned processors[CPU_SETSIZE], n_processors;
 	unsigned repeat;
 	struct json_sink json;
+	const char *plot, *from;
 };
 
 /* ---- Options ---- */
@@ -179,6 +183,8 @@ static void parse(int argc, char **argv, struct options *opt)
 		{ "pin", required_argument, NULL, 'p' },
 		{ "dir", required_argument, NULL, 'd' },
 		{ "json", required_argument, NULL, 'j' },
+		{ "plot", required_argument, NULL, 'P' },
+		{ "from", required_argument, NULL, 'f' },
 		{ "list", no_argument, NULL, 'L' },
 		{ "help", no_argument, NULL, 'h' },
 		{ 0 },
@@ -216,6 +222,12 @@ static void parse(int argc, char **argv, struct options *opt)
 		case 'j':
 			json = optarg;
 			break;
+		case 'P':
+			opt->plot = optarg;
+			break;
+		case 'f':
+			opt->from = optarg;
+			break;
 		case 'L':
 			print_list();
 			exit(EXIT_SUCCESS);
@@ -227,6 +239,10 @@ static void parse(int argc, char **argv, struct options *opt)
 		}
 	}
 	no_more_words(argc, argv, optind);
+	if (opt->plot)
+		plot_check(opt->plot);
+	if (opt->from)
+		return;
 	struct record_file probe = record_file_make(1); /* now, not after an hour */
 	record_file_close(&probe);
 	opt->json = json_open(json);
@@ -326,6 +342,22 @@ static bool run_workload(FILE *text, const struct options *opt, const struct wor
 	return sound;
 }
 
+/* Draw what an earlier run has found. */
+static void plot_from(const struct options *opt)
+{
+	json_error_t error;
+	json_t *all = json_load_file(opt->from, 0, &error);
+	json_t *results = json_object_get(all, "results");
+
+	if (!opt->plot)
+		bad_option("--from", "needs --plot");
+	if (!json_is_array(results))
+		bad_option("--from", "'%s': %s", opt->from,
+			   all ? "no results of rangelock-bench" : error.text);
+	plot_results(opt->plot, results);
+	json_decref(all);
+}
+
 int main(int argc, char **argv)
 {
 	static struct options opt;
@@ -333,6 +365,10 @@ int main(int argc, char **argv)
 	unsigned total = 0, done = 0;
 
 	parse(argc, argv, &opt);
+	if (opt.from) {
+		plot_from(&opt);
+		return EXIT_SUCCESS;
+	}
 	json_t *results = json_array();
 	FILE *text = opt.json.file == stdout ? stderr : stdout;
 
@@ -345,6 +381,8 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < opt.n_workloads; i++)
 		sound &= run_workload(text, &opt, opt.workloads[i], results, &done, total);
 
+	if (opt.plot)
+		plot_results(opt.plot, results);
 	json_close(&opt.json,
 		   json_pack("{s:o, s:o}", "machine", machine_json(), "results", results));
 	finish_text(text);

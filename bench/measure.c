@@ -177,6 +177,7 @@ static void measure_loops(const struct measurement *m, struct series *into)
 	void **held = hold(m, object);
 	pthread_barrier_t start;
 	atomic_bool stop = false, end = false;
+	atomic_uint observing = 0;
 
 	if (w->on_file)
 		record_file_reset(m->file);
@@ -193,6 +194,7 @@ static void measure_loops(const struct measurement *m, struct series *into)
 		t->job.file = w->on_file ? m->file : NULL;
 		t->job.slots = slots;
 		t->job.latency = &t->latency;
+		t->job.observing = &observing;
 		workload_fill(w, m->variant, m->threads, &t->job);
 		start_thread(m, i, &t->id, thread_main, t);
 	}
@@ -208,13 +210,17 @@ static void measure_loops(const struct measurement *m, struct series *into)
 		now = clock_ns();
 	} while (done == 0 && now - begin < PATIENCE);
 	must_succeed(done == 0 ? ETIMEDOUT : 0, m->lock->name);
+	int64_t elapsed = now - begin;
 
 	atomic_store(&stop, true);
+	/* To count system calls takes the kernel a while to begin with. */
+	for (now = clock_ns(); atomic_load(&observing) < m->threads && clock_ns() - now < PATIENCE;)
+		sleep_ns(100000);
 	sleep_ns(m->ns / 4);
 	atomic_store(&end, true);
 	for (unsigned i = 0; i < m->threads; i++)
 		pthread_join(threads[i].id, NULL);
-	conclude(threads, m->threads, now - begin, into);
+	conclude(threads, m->threads, elapsed, into);
 	if (slots)
 		count_lost(slots, threads, m->threads, into);
 

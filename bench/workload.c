@@ -218,10 +218,13 @@ const struct workload *const workloads[] = {
 
 bool workload_fits(const struct workload *w, const struct variant *v, const struct bench_lock *lock)
 {
+	bool ranges = !lock->whole && lock->guards;
+
 	switch (w->need) {
 	case NEEDS_RANGES:
-		return !lock->whole && lock->guards &&
-		       (!lock->most_held || v->n <= lock->most_held);
+		return ranges && (!lock->most_held || v->n <= lock->most_held);
+	case NEEDS_PASSING:
+		return ranges && (!lock->in_line || v->n == 1);
 	case NEEDS_GIVING_UP:
 		return v->cancel ? lock->cancel != NULL : lock->timed != NULL;
 	default:

@@ -20,7 +20,12 @@ struct variant {
 };
 
 /* What a lock must be able to do to take part. */
-enum need { NEEDS_NOTHING, NEEDS_RANGES, NEEDS_GIVING_UP };
+enum need {
+	NEEDS_NOTHING,
+	NEEDS_RANGES,
+	NEEDS_PASSING, /* who has a range takes another while variant.n wait for others */
+	NEEDS_GIVING_UP,
+};
 
 struct workload {
 	const char *name;

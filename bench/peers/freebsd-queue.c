@@ -123,6 +123,7 @@ const struct bench_lock lock_freebsd_queue = {
 	.name = "freebsd-queue",
 	.what = "one queue under a mutex, as FreeBSD's before 15",
 	.guards = true,
+	.in_line = true,
 	.most_held = 10000,
 	.available = always_available,
 	.create = create,

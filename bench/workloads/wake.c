@@ -238,7 +238,7 @@ static void measure_wake(const struct measurement *m, struct series *into)
 const struct workload workload_wake = {
 	.name = "wake",
 	.what = "n sleepers on disjoint ranges, one released: latency, wake-ups",
-	.need = NEEDS_RANGES,
+	.need = NEEDS_PASSING,
 	.own_threads = true,
 	.one_by_one = true,
 	.measure = measure_wake,
