@@ -73,7 +73,7 @@ static void *writer_main(void *arg)
 	struct counts *counts = &w->into->counts;
 
 	counts->no_allocations = counts->no_system_calls = true;
-	while (!atomic_load(&w->stop)) {
+	do { /* at least once, even if the readers are about to stop */
 		uint64_t wakeups = wakeups_of_thread(), before = reads_done(w);
 		long preempted = preemptions();
 		int64_t start = clock_ns();
@@ -91,7 +91,7 @@ static void *writer_main(void *arg)
 							 : &w->into->bypass_disturbed,
 			      passed);
 		sleep_ns(PAUSE);
-	}
+	} while (!atomic_load(&w->stop));
 	free(handle);
 	return NULL;
 }
