@@ -44,7 +44,9 @@ static const char usage[] =
     "measurement the threads go on for a quarter of it and watch themselves: how long\n"
     "each acquisition takes (p50, p99.9) and how often they are woken (wake/op).  fair is\n"
     "Jain's index of the threads' ops: 1 where all have done the same, 1/threads where\n"
-    "one alone has.  torn counts reads that saw half of one write and half of another.\n"
+    "one alone has.  / raw is the hand-off to that by a bare futex, passed the most reads\n"
+    "that went before a waiting writer.  torn counts reads that saw half of one write and\n"
+    "half of another.\n"
     "\n"
     "Exit status: 0 done; 1 a lock let a record be torn or lost a count, or the run\n"
     "failed; 2 a bad option.\n";

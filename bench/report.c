@@ -28,13 +28,14 @@ static double per_op(uint64_t n, const struct counts *counts)
 void print_cell(FILE *text, const struct cell *cell)
 {
 	bool passes = cell->n && cell->series[0]->bypass.count, checks = cell->workload->on_file;
+	bool beside = cell->n && cell->series[0]->raw.count;
 
 	fprintf(text, "\n%s%s%s, %u thread%s\n", cell->workload->name,
 		*cell->variant->param ? ", " : "", cell->variant->param, cell->threads,
 		cell->threads > 1 ? "s" : "");
-	fprintf(text, "  %-14s %12s %9s %19s %8s  %8s %9s %6s %7s%s%s\n", "lock", "ops/s", "ns/op",
-		"(min .. max)", "speed", "p50 ns", "p99.9", "fair", "wake/op",
-		passes ? "  passed" : "", checks ? "    torn" : "");
+	fprintf(text, "  %-14s %12s %9s %19s %8s  %8s %9s %6s %7s%s%s%s\n", "lock", "ops/s",
+		"ns/op", "(min .. max)", "speed", "p50 ns", "p99.9", "fair", "wake/op",
+		passes ? "  passed" : "", beside ? "  / raw" : "", checks ? "    torn" : "");
 	for (unsigned i = 0; i < cell->n; i++) {
 		const struct series *s = cell->series[i];
 		struct spread ns = ns_of(cell, s);
@@ -47,6 +48,8 @@ void print_cell(FILE *text, const struct cell *cell)
 			per_op(s->counts.wakeups, &s->counts));
 		if (passes)
 			fprintf(text, " %7llu", (unsigned long long)s->bypass.max);
+		if (beside)
+			fprintf(text, " %5.2fx", spread_of(s->vs_raw, s->n).median);
 		if (checks)
 			fprintf(text, " %7llu", (unsigned long long)s->torn);
 		fputc('\n', text);

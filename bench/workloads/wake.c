@@ -3,11 +3,11 @@
  * wake: one thread holds n disjoint ranges, each of which one other thread sleeps for; it
  * releases one, and that sleeper, and no other, should wake up soon.
  *
- * Hand-off latency is from before the release to after the return of the lock call.  Beside each the
- * same two threads do the same with a bare futex, so the ratio is to what the machine could do
- * at that time.  Wake-ups are the voluntary context switches of all sleepers inside their
- * lock calls, for each release: 1 is what it takes, less if it came while the sleeper still
- * spun; more is for nothing.
+ * Hand-off latency is from before the release to after the return of the lock call.  Beside the
+ * sleepers as many others sleep on a bare futex each, and are woken in turn with them, so
+ * the ratio is to what the machine could do at that time.  Wake-ups are the voluntary context
+ * switches of all sleepers inside their lock calls, for each release: 1 is what it takes, less if
+ * it came while the sleeper still spun; more is for nothing.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -33,7 +33,7 @@ struct sleeper {
 	const struct measurement *m;
 	void *object, *handle;
 	struct op op;
-	unsigned n;
+	enum word how; /* it waits */
 	pthread_t id;
 	_Atomic int state; /* a descriptor of its state in /proc; -1: not open yet */
 };
@@ -41,7 +41,7 @@ struct sleeper {
 struct releaser {
 	const struct measurement *m;
 	void *object, **handles;
-	struct sleeper *sleepers;
+	struct sleeper *sleepers; /* n, and n on a bare futex */
 	unsigned n;
 };
 
@@ -119,10 +119,10 @@ static bool sleeps(const struct sleeper *s)
 }
 
 /* Let it wait for the range or the futex, and see it asleep, or spinning on for long. */
-static void send_to_wait(struct sleeper *s, enum word what)
+static void send_to_wait(struct sleeper *s)
 {
 	atomic_store(&s->about_to_wait, false);
-	raw_set(&s->command, what);
+	raw_set(&s->command, s->how);
 	while (!atomic_load(&s->about_to_wait))
 		sleep_ns(5000);
 	for (unsigned i = 0; i < 10; i++) {
@@ -140,52 +140,66 @@ static void hold_range(struct releaser *r, unsigned i)
 }
 
 /* Nanoseconds from before the release to the grant. */
-static int64_t hand_over(struct releaser *r, unsigned i, bool raw)
+static int64_t hand_over(struct releaser *r, unsigned i)
 {
 	struct sleeper *s = &r->sleepers[i];
 	const struct bench_lock *lock = r->m->lock;
 	int64_t start = clock_ns();
 
-	if (raw)
+	if (s->how == TAKE_RAW)
 		raw_set(&s->raw, 1);
 	else
 		must_succeed(lock->give(r->object, r->handles[i], &s->op), lock->name);
-	raw_wait(&s->command, raw ? TAKE_RAW : TAKE);
-	return s->granted_at - start;
+	raw_wait(&s->command, s->how);
+	return s->granted_at > start ? s->granted_at - start : 0;
+}
+
+/* The same, and all as before. */
+static int64_t hand_over_and_back(struct releaser *r, unsigned i)
+{
+	int64_t ns = hand_over(r, i);
+
+	if (r->sleepers[i].how == TAKE)
+		hold_range(r, i);
+	send_to_wait(&r->sleepers[i]);
+	return ns;
 }
 
 static void start_all(struct releaser *r)
 {
-	for (unsigned i = 0; i < r->n; i++) {
+	for (unsigned i = 0; i < 2 * r->n; i++) {
 		struct sleeper *s = &r->sleepers[i];
-		uint64_t start = (uint64_t)i * 2 * SLOT_SIZE;
 
 		s->m = r->m;
-		s->n = i;
-		s->object = r->object;
-		s->op = (struct op){ start, start + SLOT_SIZE, true };
-		s->handle = new_handle(r->m->lock, r->object, i);
+		s->how = i < r->n ? TAKE : TAKE_RAW;
 		atomic_init(&s->state, -1);
-		r->handles[i] = new_handle(r->m->lock, r->object, r->n);
-		hold_range(r, i);
-		start_thread(r->m, i, &s->id, sleeper_main, s);
+		if (s->how == TAKE) {
+			uint64_t start = (uint64_t)i * 2 * SLOT_SIZE;
+
+			s->object = r->object;
+			s->op = (struct op){ start, start + SLOT_SIZE, true };
+			s->handle = new_handle(r->m->lock, r->object, i);
+			r->handles[i] = new_handle(r->m->lock, r->object, r->n);
+			hold_range(r, i);
+		}
+		start_thread(r->m, i % r->n, &s->id, sleeper_main, s);
 	}
-	for (unsigned i = 0; i < r->n; i++)
-		send_to_wait(&r->sleepers[i], TAKE);
+	for (unsigned i = 0; i < 2 * r->n; i++)
+		send_to_wait(&r->sleepers[i]);
 }
 
-/* Returns how many lock calls they have made. */
 static void end_all(struct releaser *r)
 {
-	for (unsigned i = 0; i < r->n; i++)
-		hand_over(r, i, false);
-	for (unsigned i = 0; i < r->n; i++) {
+	for (unsigned i = 0; i < 2 * r->n; i++)
+		hand_over(r, i);
+	for (unsigned i = 0; i < 2 * r->n; i++) {
 		raw_set(&r->sleepers[i].command, END);
 		pthread_join(r->sleepers[i].id, NULL);
 		close(atomic_load(&r->sleepers[i].state));
 		free(r->sleepers[i].handle);
-		free(r->handles[i]);
 	}
+	for (unsigned i = 0; i < r->n; i++)
+		free(r->handles[i]);
 }
 
 static void measure_wake(const struct measurement *m, struct series *into)
@@ -196,7 +210,7 @@ static void measure_wake(const struct measurement *m, struct series *into)
 	uint64_t releases = 0, wakeups = 0;
 
 	r.object = m->lock->create(&setting);
-	r.sleepers = new_lock(r.n * sizeof(*r.sleepers));
+	r.sleepers = new_lock(2 * r.n * sizeof(*r.sleepers));
 	r.handles = calloc(r.n, sizeof(*r.handles));
 	must_succeed(r.handles && latency ? 0 : ENOMEM, "memory for sleepers");
 	start_all(&r);
@@ -204,14 +218,11 @@ static void measure_wake(const struct measurement *m, struct series *into)
 	int64_t begin = clock_ns(), measured = begin + m->warm_up_ns;
 	do {
 		unsigned i = (unsigned)(releases++ % r.n);
-		int64_t ns = hand_over(&r, i, false);
-		hold_range(&r, i);
-		send_to_wait(&r.sleepers[i], TAKE_RAW);
-		int64_t raw_ns = hand_over(&r, i, true);
-		send_to_wait(&r.sleepers[i], TAKE);
+		int64_t ns = hand_over_and_back(&r, i), raw_ns = hand_over_and_back(&r, r.n + i);
+
 		if (releases == 1 || clock_ns() >= measured) {
-			histogram_add(latency, (uint64_t)(ns > 0 ? ns : 0));
-			histogram_add(raw, (uint64_t)(raw_ns > 0 ? raw_ns : 0));
+			histogram_add(latency, (uint64_t)ns);
+			histogram_add(raw, (uint64_t)raw_ns);
 		}
 	} while (clock_ns() < measured + m->ns);
 	end_all(&r);
