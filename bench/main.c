@@ -22,6 +22,7 @@ static const char usage[] =
     "Compare range locks with each other and with whole-object locks.\n"
     "\n"
     "  --workload W[,W]   what to do; see --list (default: all)\n"
+    "  --param TEXT       only settings that have this in their name, as `reads=90%`\n"
     "  --lock L[,L]       with which locks, where they can do it; see --list (default:\n"
     "                     all but none); the ratios are against the first\n"
     "  --threads 1,2,..   thread counts (default: 1,2), but where the workload says how many\n"
@@ -62,7 +63,7 @@ struct options {
 	unsigned processors[CPU_SETSIZE], n_processors;
 	unsigned repeat;
 	struct json_sink json;
-	const char *plot, *from;
+	const char *plot, *from, *param;
 };
 
 /* ---- Options ---- */
@@ -177,6 +178,7 @@ static void parse(int argc, char **argv, struct options *opt)
 {
 	static const struct option long_options[] = {
 		{ "workload", required_argument, NULL, 'w' },
+		{ "param", required_argument, NULL, 'a' },
 		{ "lock", required_argument, NULL, 'l' },
 		{ "threads", required_argument, NULL, 't' },
 		{ "seconds", required_argument, NULL, 's' },
@@ -199,6 +201,9 @@ static void parse(int argc, char **argv, struct options *opt)
 		switch (c) {
 		case 'w':
 			choose_workloads(opt, optarg);
+			break;
+		case 'a':
+			opt->param = optarg;
 			break;
 		case 'l':
 			choose_locks(opt, optarg);
@@ -252,11 +257,26 @@ static void parse(int argc, char **argv, struct options *opt)
 
 /* ---- Running ---- */
 
-static unsigned cells_of(const struct options *opt, const struct workload *w)
+static bool is_wanted(const struct options *opt, const struct variant *v)
+{
+	return !opt->param || strstr(v->param, opt->param);
+}
+
+/* With how many thread counts. */
+static unsigned counts_of(const struct options *opt, const struct workload *w)
 {
 	bool own = w->one_thread || w->own_threads || w->variants[0].per_processor;
 
-	return w->n_variants * (own ? 1 : opt->n_threads);
+	return own ? 1 : opt->n_threads;
+}
+
+static unsigned cells_of(const struct options *opt, const struct workload *w)
+{
+	unsigned variants = 0;
+
+	for (unsigned v = 0; v < w->n_variants; v++)
+		variants += is_wanted(opt, &w->variants[v]);
+	return variants * counts_of(opt, w);
 }
 
 /* In the t-th cell of a variant. */
@@ -317,14 +337,14 @@ static bool run_cell(FILE *text, const struct options *opt, struct cell *cell,
 static bool run_workload(FILE *text, const struct options *opt, const struct workload *w,
 			 json_t *results, unsigned *done, unsigned total)
 {
-	unsigned n_threads = cells_of(opt, w) / w->n_variants;
+	unsigned n_threads = counts_of(opt, w);
 	struct record_file file = { -1, 0 };
 	bool sound = true;
 
 	if (w->on_file)
 		file = record_file_make(SLOTS);
 	for (unsigned v = 0; v < w->n_variants; v++)
-		for (unsigned t = 0; t < n_threads; t++) {
+		for (unsigned t = 0; is_wanted(opt, &w->variants[v]) && t < n_threads; t++) {
 			struct cell cell = { .workload = w, .variant = &w->variants[v] };
 			double left =
 			    (total - *done) * (double)opt->ns * 1.4e-9 * opt->repeat * opt->n_locks;
@@ -376,6 +396,9 @@ int main(int argc, char **argv)
 
 	for (unsigned i = 0; i < opt.n_workloads; i++)
 		total += cells_of(&opt, opt.workloads[i]);
+	if (!total)
+		bad_option("--param", "no setting of these workloads has '%s' in its name",
+			   opt.param);
 	fprintf(text,
 		"Medians of %u rounds of %.3g s, locks interleaved; speed: ratio to %s, round by "
 		"round.\n",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Ours through the public calls: the tree engine, strict and with barging, and the list. */
+/* Ours through the public calls: the tree engine, strict and with barging, the list, and the
+ * sharded engine, where there is one. */
 #include <rangelock/rangelock.h>
 
 #include "bench/peers/peers.h"
@@ -62,6 +63,12 @@ static void *create_list(const struct setting *setting)
 	return create(RANGELOCK_LIST, 0);
 }
 
+static void *create_sharded(const struct setting *setting)
+{
+	(void)setting;
+	return create(RANGELOCK_SHARDED, 0);
+}
+
 static void destroy(void *lock)
 {
 	must_succeed(rangelock_destroy(lock), "rangelock_destroy");
@@ -76,6 +83,11 @@ static bool tree_available(void)
 static bool list_available(void)
 {
 	return rangelock_engine_caps(RANGELOCK_LIST) & RANGELOCK_CAP_LOCK;
+}
+
+static bool sharded_available(void)
+{
+	return rangelock_engine_caps(RANGELOCK_SHARDED) & RANGELOCK_CAP_LOCK;
 }
 
 const struct bench_lock lock_tree = {
@@ -108,6 +120,18 @@ const struct bench_lock lock_list = {
 	.guards = true,
 	.available = list_available,
 	.create = create_list,
+	.destroy = destroy,
+	LOCK_CALLS,
+	.timed = timed,
+	.cancel = cancel,
+};
+
+const struct bench_lock lock_sharded = {
+	.name = "sharded",
+	.what = "rangelock, for many cores, bounded bypass",
+	.guards = true,
+	.available = sharded_available,
+	.create = create_sharded,
 	.destroy = destroy,
 	LOCK_CALLS,
 	.timed = timed,

@@ -68,6 +68,12 @@ finds_tearing() {
 		END
 }
 
+only_wanted() {
+	"$bench" $quick --workload full-mix,held --lock tree --threads 1 --param =10 >"$tap_dir/said" &&
+		[ "$(grep -cE "^(full-mix|held), (reads|held)=10" "$tap_dir/said")" = 5 ] &&
+		[ "$(grep -c "1 thread$" "$tap_dir/said")" = 5 ]
+}
+
 cannot() {
 	"$bench" $quick --workload held --lock pthread_mutex | grep -F "none of these locks"
 }
@@ -122,6 +128,8 @@ else
 	skip "RocksDB, and the JSON of it" "built without it"
 fi
 check "threads on the processors that it is told" "$bench" $quick --workload disjoint-write --lock tree --pin all --warmup 0.01
+check "only the settings that are wanted" only_wanted
+check "refuses settings that there are none of" refuses "$bench" --param --workload pair-write --param nonsense
 check "refuses a processor that is not there" refuses "$bench" --pin --pin 1023
 check "says what a lock cannot do" cannot
 check "the file workload finds tearing without a lock, and none with one" finds_tearing
