@@ -26,7 +26,7 @@ int rangelock_reserve(struct rangelock *public_lock, struct rangelock_req *publi
 
 	if (lock->engine == RANGELOCK_LIST) {
 		watch(lock, req);
-		return rl_list_reserve(lock, req, start, end);
+		return rl_settled(lock, rl_list_reserve(lock, req, start, end));
 	}
 	int error = enter_with_free(lock, req);
 	if (error)
@@ -48,7 +48,8 @@ int rangelock_reserve_gap(struct rangelock *public_lock, struct rangelock_req *p
 
 	if (lock->engine == RANGELOCK_LIST) {
 		watch(lock, req);
-		return rl_list_reserve_gap(lock, req, size, align, lo, hi, ret_start);
+		return rl_settled(lock,
+				  rl_list_reserve_gap(lock, req, size, align, lo, hi, ret_start));
 	}
 	int error = enter_with_free(lock, req);
 	if (error)
@@ -75,7 +76,7 @@ static int reservation(const struct lock *lock, struct req *req)
 
 static int commit_on_list(struct lock *lock, struct req *req, const struct timespec *abstime)
 {
-	int error = rl_list_commit(lock, req, abstime);
+	int error = rl_settled(lock, rl_list_commit(lock, req, abstime));
 
 	if (!error)
 		note_acquired(lock, req);
@@ -128,7 +129,7 @@ int rangelock_unreserve(struct rangelock *public_lock, struct rangelock_req *pub
 	if (!lock || !req)
 		return EINVAL;
 	if (lock->engine == RANGELOCK_LIST)
-		return rl_list_unreserve(lock, req);
+		return rl_settled(lock, rl_list_unreserve(lock, req));
 
 	int error = rl_begin_change(lock);
 	if (error)

@@ -163,6 +163,21 @@ START_TEST(an_unsound_time_is_refused_where_a_vector_has_to_wait)
 }
 END_TEST
 
+START_TEST(the_writes_of_a_vector_revoke_and_its_reads_do_not)
+{
+	struct vector v = make_vector(40, 0, 20);
+
+	ck_assert_int_eq(rangelock_reserve(&lock, &holder, 5, 15), 0);
+	ck_assert_int_eq(rangelock_reserve(&lock, &other, 29, 35), 0);
+	ck_assert_int_eq(rangelock_lockv(&lock, v.reqs, v.ranges, 3, NULL), 0);
+	ck_assert(rangelock_is_reserved(&lock, &holder));
+	ck_assert(!rangelock_is_reserved(&lock, &other));
+	ck_assert_int_eq(rangelock_unreserve(&lock, &other), ECANCELED);
+	ck_assert_int_eq(rangelock_unreserve(&lock, &holder), 0);
+	ck_assert_int_eq(rangelock_unlockv(&lock, v.reqs, 3), 0);
+}
+END_TEST
+
 /* Whatever order they name their ranges in, callers of lockv do not deadlock. */
 static uint64_t counters[30];
 
@@ -259,6 +274,43 @@ START_TEST(a_change_calls_back_those_for_whom_it_makes_way)
 	ck_assert(calls == 3 && is_held(&lock, &other));
 	drop(&other);
 	drop(&holder);
+}
+END_TEST
+
+START_TEST(what_was_submitted_revokes_once_it_is_granted)
+{
+	struct rangelock_req reserved = RANGELOCK_REQ_INITIALIZER;
+
+	calls = 0;
+	ck_assert_int_eq(rangelock_reserve(&lock, &reserved, 9, 20), 0);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 5), 0);
+	ck_assert_int_eq(rangelock_submit(&lock, &other, &ten, note, &calls), EINPROGRESS);
+	ck_assert(rangelock_is_reserved(&lock, &reserved));
+	drop(&holder);
+	ck_assert(calls == 1 && !rangelock_is_reserved(&lock, &reserved));
+	drop(&other);
+}
+END_TEST
+
+static int commit(struct actor *a)
+{
+	return rangelock_commit(a->lock, &a->req, NULL);
+}
+
+START_TEST(a_commit_that_ends_lets_those_behind_it_go_on)
+{
+	struct actor committer = { .req = RANGELOCK_REQ_INITIALIZER };
+
+	calls = 0;
+	ck_assert_int_eq(rangelock_rdlock(&lock, &holder, 0, 5), 0);
+	ck_assert_int_eq(rangelock_reserve(&lock, &committer.req, 0, 10), 0);
+	actor_call(&committer, &lock, commit, &committer.req);
+	ck_assert_int_eq(rangelock_submit(&lock, &other, &ten, note, &calls), EINPROGRESS);
+	ck_assert_int_eq(rangelock_cancel(&lock, &committer.req), 0);
+	ck_assert_int_eq(actor_join(&committer), ECANCELED);
+	drop(&holder);
+	ck_assert(calls == 1 && is_held(&lock, &other));
+	drop(&other);
 }
 END_TEST
 
@@ -369,10 +421,13 @@ int main(void)
 	tcase_add_test(tc, unlockv_unlocks_all_or_nothing);
 	tcase_add_test(tc, a_vector_with_a_request_in_use_changes_nothing);
 	tcase_add_test(tc, an_unsound_time_is_refused_where_a_vector_has_to_wait);
+	tcase_add_test(tc, the_writes_of_a_vector_revoke_and_its_reads_do_not);
 	tcase_add_test(tc, vectors_do_not_deadlock);
 	tcase_add_test(tc, what_can_be_had_at_once_needs_no_callback);
 	tcase_add_test(tc, a_grant_calls_back_once);
 	tcase_add_test(tc, a_change_calls_back_those_for_whom_it_makes_way);
+	tcase_add_test(tc, what_was_submitted_revokes_once_it_is_granted);
+	tcase_add_test(tc, a_commit_that_ends_lets_those_behind_it_go_on);
 	tcase_add_test(tc, a_cancel_calls_back_once);
 	tcase_add_test(tc, callbacks_that_unlock_do_not_nest);
 	tcase_add_test(tc, callbacks_come_in_the_order_of_the_grants);
