@@ -7,7 +7,7 @@ name=$(basename "$0")
 # Packages to build and run the demo; and what the tests need beyond them.
 build_packages="gcc libc6-dev meson ninja-build pkg-config libck-dev liburcu-dev libjansson-dev"
 test_packages="g++ clang libclang-rt-14-dev check valgrind python3 binutils util-linux groff-base
-	mandoc librocksdb-dev"
+	mandoc"
 
 need_packages() {
 	command -v dpkg-query >/dev/null || {
