@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* grace.h with liburcu. */
+#include "mm/grace.h"
+
+#include <urcu-bp.h>
+
+#include "base/annotate.h"
+
+/* ThreadSanitizer does not see into liburcu. */
+#if defined(__SANITIZE_THREAD__) || RL_HAS_FEATURE(thread_sanitizer)
+void __tsan_acquire(void *);
+void __tsan_release(void *);
+#define tsan_acquire(p) __tsan_acquire(p)
+#define tsan_release(p) __tsan_release(p)
+#else
+#define tsan_acquire(p) ((void)(p))
+#define tsan_release(p) ((void)(p))
+#endif
+
+static char sections_end, periods_begin; /* addresses only */
+static _Thread_local unsigned depth;
+
+void mm_read_lock(void)
+{
+	urcu_bp_read_lock();
+	depth++;
+	tsan_acquire(&periods_begin);
+}
+
+void mm_read_unlock(void)
+{
+	tsan_release(&sections_end);
+	depth--;
+	urcu_bp_read_unlock();
+}
+
+bool mm_in_read_section(void)
+{
+	return depth > 0;
+}
+
+void mm_synchronize(void)
+{
+	tsan_release(&periods_begin);
+	urcu_bp_synchronize_rcu();
+	tsan_acquire(&sections_end);
+}
+
+void mm_retirement_init(struct retirement *r)
+{
+	pthread_mutex_init(&r->lock, NULL);
+	r->first = NULL;
+	r->n = 0;
+}
+
+void mm_retire(struct retirement *r, struct retired *what, void (*free_it)(struct retired *))
+{
+	what->free = free_it;
+	pthread_mutex_lock(&r->lock);
+	what->next = r->first;
+	r->first = what;
+	r->n++;
+	pthread_mutex_unlock(&r->lock);
+}
+
+void mm_reap(struct retirement *r, size_t at_least)
+{
+	pthread_mutex_lock(&r->lock);
+	struct retired *list = r->n >= at_least ? r->first : NULL;
+	if (list) {
+		r->first = NULL;
+		r->n = 0;
+	}
+	pthread_mutex_unlock(&r->lock);
+
+	if (!list)
+		return;
+	mm_synchronize();
+	while (list) {
+		struct retired *next = list->next;
+
+		list->free(list);
+		list = next;
+	}
+}
+
+void mm_retirement_end(struct retirement *r)
+{
+	mm_reap(r, 1);
+	pthread_mutex_destroy(&r->lock);
+}
