@@ -198,6 +198,7 @@ static struct page *find_page(const struct court *court, uint64_t number)
 static void add_sources(struct court *court)
 {
 	const struct history *h = court->mm->history;
+	struct court more = { .mm = court->mm };
 	size_t before;
 
 	do {
@@ -208,12 +209,17 @@ static void add_sources(struct court *court)
 			if (change->kind != CHANGE_MOVE)
 				continue;
 			for (size_t i = page_from(court, change->start);
-			     i < before && court->pages[i].number < change->end; i++)
-				add_number(court,
+			     i < court->n && court->pages[i].number < change->end; i++)
+				add_number(&more,
 					   court->pages[i].number - change->start + change->from);
 		}
+		for (size_t i = 0; i < more.n; i++)
+			add_number(court, more.pages[i].number);
+		more.n = 0;
 		sort_pages(court);
 	} while (court->n > before);
+	court->no_memory = court->no_memory || more.no_memory;
+	free(more.pages);
 }
 
 static void list_changes(struct court *court, bool count_only)
@@ -417,6 +423,16 @@ static void object(struct court *court, const struct access *a, const char *why)
 	    a->op == ACCESS_LOAD ? "saw" : "wrote", (unsigned long long)a->tag, why);
 }
 
+static void object_to_origin(struct court *court, const struct access *a,
+			     const struct access *write)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), "that was written to page %#llx, by an entry of change %u",
+		 (unsigned long long)write->page, write->seq);
+	object(court, a, why);
+}
+
 static bool overlaps(const struct access *a, int64_t start, int64_t end)
 {
 	return a->start <= end && a->end >= start;
@@ -439,7 +455,8 @@ static bool allowed(const struct page *p, const struct life *life, const struct 
 	for (size_t i = life->first + 1; state; i++) {
 		const struct change *next = i < life->last ? p->changes[i] : life->ended;
 
-		if (i < life->last && next->kind != CHANGE_PROTECT)
+		if (i < life->last && next->kind != CHANGE_PROTECT &&
+		    !(next->kind == CHANGE_MARK && always))
 			continue;
 		if (state->prot & wanted) {
 			int64_t until = !next	 ? INT64_MAX
@@ -555,12 +572,15 @@ static void judge_content(struct court *court, const struct access *a, struct li
 		else if (of != NONE && court->contents[of].file && made->file)
 			judge_beginning(court, a, c); /* the file, below a private mapping */
 		else
-			object(court, a, "that was written to another mapping or page");
+			object_to_origin(court, a, write);
+	} else if (write && made->file) {
+		if (!c->file) /* it is the file's, or was the parent's */
+			judge_beginning(court, a, c);
 	} else if (write && (is_inherited(court, life) || made->kind == CHANGE_MOVE)) {
 		if (write->start > court->mm->history->forked)
 			object(court, a, "written by another process after the fork");
 		judge_beginning(court, a, c);
-	} else if (write ? !made->file : !is_inherited(court, life)) {
+	} else if (write || !is_inherited(court, life)) {
 		object(court, a, "nobody wrote that there");
 	}
 }
@@ -616,10 +636,10 @@ int mm_judge(struct mmshim *mm, uint64_t *ret_checked)
 	list_changes(&court, true);
 	if (!court.no_memory) {
 		list_changes(&court, false);
-		for (size_t i = 0; i < court.n; i++) {
+		for (size_t i = 0; i < court.n; i++)
 			find_lives(&court.pages[i]);
+		for (size_t i = 0; i < court.n; i++) /* which may look at any page's lives */
 			add_discards(&court, &court.pages[i]);
-		}
 		for_each_access(&court, note_write);
 		sort_writes(&court);
 	}

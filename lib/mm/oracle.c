@@ -80,21 +80,22 @@ bool mm_note_change(struct mmshim *mm, const struct edit *e)
 	static const enum change_kind kinds[] = { [EDIT_MAP] = CHANGE_MAP,
 						  [EDIT_UNMAP] = CHANGE_UNMAP,
 						  [EDIT_PROTECT] = CHANGE_PROTECT,
-						  [EDIT_MOVE] = CHANGE_MOVE };
+						  [EDIT_MOVE] = CHANGE_MOVE,
+						  [EDIT_MARK] = CHANGE_MARK };
 	struct thread *me = mm->history ? mm_self(mm) : NULL;
 	struct change c = { .seq = e->seq,
 			    .start = page_of(e->start),
 			    .end = page_of(e->end),
 			    .from = page_of(e->from) };
 
-	if (!mm->history || e->kind == EDIT_MARK)
+	if (!mm->history)
 		return true;
 	if (!me || !me->call)
 		return false;
 	c.kind = kinds[e->kind];
 	c.call = me->call;
 	if (e->n) {
-		c.prot = e->with[0].prot;
+		c.prot = e->kind == EDIT_MARK ? 0 : e->with[0].prot;
 		c.flags = e->with[0].flags;
 		c.file = e->with[0].file;
 		c.offset = e->with[0].offset;

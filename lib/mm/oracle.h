@@ -84,7 +84,15 @@ void mm_log_free(struct log *);
 
 /* ---- Judgement, at rest ---- */
 
-enum change_kind { CHANGE_MAP, CHANGE_UNMAP, CHANGE_PROTECT, CHANGE_MOVE, CHANGE_DISCARD };
+/* MARK: may be refused from here on, and may be seen until it is unmapped. */
+enum change_kind {
+	CHANGE_MAP,
+	CHANGE_UNMAP,
+	CHANGE_PROTECT,
+	CHANGE_MOVE,
+	CHANGE_MARK,
+	CHANGE_DISCARD
+};
 
 struct change {
 	enum change_kind kind;

@@ -367,21 +367,25 @@ static bool is_kept(const struct parts *parts, const struct vma *v)
 	return false;
 }
 
+/* What borders on [start, end); what reaches into it does, too, with what is left of it. */
 static void look_around(struct edit *e, const struct index *ix)
 {
 	size_t i = mm_below(ix, e->start);
+	const struct vma_attr *above = NULL;
 
 	e->dead = 0;
 	e->floor = i > 0 ? ix->v[i - 1]->a.end : 0;
 	if (i < ix->n && ix->v[i]->a.start < e->start)
 		e->floor = e->start;
-	for (; i < ix->n && ix->v[i]->a.start < e->end; i++)
+	for (; i < ix->n && ix->v[i]->a.start < e->end; i++) {
 		e->dead += ix->v[i]->a.flags & VMA_DEAD ? 1 : 0;
-	if (i > 0 && ix->v[i - 1]->a.end > e->end)
-		e->ceiling = e->end;
-	else
-		e->ceiling = i < ix->n ? ix->v[i]->a.start : MMSHIM_TOP;
-	e->beside_stack = i < ix->n && ix->v[i]->a.flags & MMSHIM_GROWSDOWN;
+		if (ix->v[i]->a.end > e->end)
+			above = &ix->v[i]->a;
+	}
+	if (!above && i < ix->n)
+		above = &ix->v[i]->a;
+	e->ceiling = !above ? MMSHIM_TOP : above->start > e->end ? above->start : e->end;
+	e->beside_stack = above && above->flags & MMSHIM_GROWSDOWN;
 }
 
 int mm_edit(struct mmshim *mm, struct edit *e)

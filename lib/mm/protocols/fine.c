@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "mm/oracle.h"
 #include "mm/protocols/fine.h"
@@ -266,14 +265,13 @@ static int unmap(struct mmshim *mm, uint64_t start, uint64_t end)
 /* A reclaim that waits: for the range that its own thread holds, as like as not. */
 static bool wait_for_page(struct mmshim *mm, struct hold *hold, uint64_t start)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += 1;
+	int64_t then = mm_now() + 100000000;
+	struct timespec until = { .tv_sec = (time_t)(then / 1000000000),
+				  .tv_nsec = (long)(then % 1000000000) };
 	int error =
 	    rangelock_timedwrlock(&mm->range, &hold->req, start, start + MMSHIM_PAGE, &until);
 	if (error)
-		mm_violation(mm, "reclaim has waited for page %#llx for a second",
+		mm_violation(mm, "reclaim has waited for page %#llx for 0.1 s",
 			     (unsigned long long)page_of(start));
 	return error == 0;
 }
