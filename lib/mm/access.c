@@ -242,11 +242,9 @@ static int commit_write(struct mmshim *mm, struct mmshim_file *file, uint64_t pa
 	int error;
 
 	struct access *noted = mm_access_begin(mm, mm_self(mm), ACCESS_FILE_STORE, page, &a.tag);
-	while ((error = mm_file_get(mm, file, page, true, &frame)) == RETRY_MEMORY)
-		if (!mm_reclaim(mm, 8) || ++attempts > 64) {
-			error = ENOMEM;
-			break;
-		}
+	do
+		error = mm_file_get(mm, file, page, true, &frame);
+	while (error == RETRY_MEMORY && !(error = mm_wait_for_memory(mm, &attempts)));
 	if (!error) {
 		a.entry = entry_of(frame, file->id, 0);
 		perform(mm->machine, MMSHIM_WRITE, &a);
@@ -301,8 +299,8 @@ static int copy_in_range(struct mmshim *mm, uint64_t address, uint64_t *ret_word
 		       !copy_atomically(mm, address, ret_word))
 			;
 		mm->protocol->unlock(mm, &hold);
-	} while (error == RETRY_MEMORY && mm_reclaim(mm, 8) && ++attempts < 64);
-	return error == RETRY_MEMORY ? ENOMEM : error;
+	} while (error == RETRY_MEMORY && !(error = mm_wait_for_memory(mm, &attempts)));
+	return error;
 }
 
 static int copy_pinned(struct mmshim *mm, uint64_t address, uint64_t *ret_word)

@@ -7,7 +7,6 @@
  * at, the new one is set.  No VMA is looked at anywhere here.
  */
 #include <errno.h>
-#include <sched.h>
 
 #include "mm/mm.h"
 #include "mm/oracle.h"
@@ -51,7 +50,8 @@ static bool suffices(uint64_t entry, unsigned prot)
 static int get_fresh(struct mmshim *mm, uint64_t address, struct supplies *s)
 {
 	s->fresh = mm_frame_get(mm, address);
-	if (!s->fresh && mm_reclaim(mm, 1)) /* only tries; more, when nothing is held */
+	if (!s->fresh &&
+	    mm_reclaim(mm, 1) == RECLAIM_DONE) /* only tries; more, when nothing is held */
 		s->fresh = mm_frame_get(mm, address);
 	return s->fresh ? 0 : RETRY_MEMORY;
 }
@@ -222,14 +222,7 @@ int mm_wait_for_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t addr
 		if (error != RETRY_MEMORY)
 			return error;
 	}
-	if (++*attempts > 64)
-		return ENOMEM;
-	if (!mm_reclaim(mm, 8)) {
-		if (*attempts > 8)
-			return ENOMEM;
-		sched_yield();
-	}
-	return 0;
+	return mm_wait_for_memory(mm, attempts);
 }
 
 bool mm_grow(struct mmshim *mm, uint64_t address, struct vma_attr *ret)

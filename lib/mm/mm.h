@@ -228,6 +228,7 @@ struct machine {
 	pthread_mutex_t spaces_lock; /* also held over reclaim: no space goes away meanwhile */
 	struct mmshim *spaces;
 	uint32_t hand; /* of the clock; under spaces_lock */
+	bool busy;     /* it has met something that was; the same */
 	_Atomic uint32_t n_writers;
 	pthread_t background;
 	bool has_background;
@@ -254,8 +255,11 @@ void mm_slot_put(struct machine *, uint32_t slot);
 void mm_slot_share(struct machine *, uint32_t slot);
 uint64_t mm_owner(const struct mmshim *, uint64_t address);
 
-/* Give frames back; false: there is nothing to be had.  From inside a fault, and from outside. */
-bool mm_reclaim(struct mmshim *, unsigned n);
+/* Make frames free, if there are none. */
+enum reclaimed { RECLAIM_NOTHING, RECLAIM_BUSY, RECLAIM_DONE };
+enum reclaimed mm_reclaim(struct mmshim *, unsigned n);
+/* The same by one who holds nothing, and comes again until this is ENOMEM. */
+int mm_wait_for_memory(struct mmshim *, unsigned *attempts);
 void *mm_reclaim_in_background(void *machine);
 void mm_memory_is_low(struct machine *);
 

@@ -4,9 +4,12 @@
  *
  * It is called by those who hold ranges, and so it only tries: a page whose range
  * somebody holds, a leaf or a file that is locked, is left alone.  Who finds nothing while
- * he holds something gives that up, and comes again.
+ * he holds something gives that up, and comes again; if there was something that was busy, he
+ * takes his time.
  */
 #include <errno.h>
+#include <sched.h>
+#include <time.h>
 
 #include "mm/mm.h"
 #include "mm/oracle.h"
@@ -56,7 +59,9 @@ static bool evict_if_there(struct mmshim *mm, uint64_t address, uint32_t frame)
 
 	mm_read_lock();
 	struct table *leaf = mm_leaf(mm, address, false);
-	if (leaf && pthread_mutex_trylock(&leaf->lock) == 0) {
+	if (leaf && pthread_mutex_trylock(&leaf->lock)) {
+		mm->machine->busy = true;
+	} else if (leaf) {
 		_Atomic uint64_t *e = &leaf->e[slot_of(0, address)];
 		uint64_t entry = rl_load(e, acquire);
 
@@ -83,6 +88,7 @@ static bool try_anonymous(struct machine *m, uint32_t frame, uint64_t owner)
 		return false;
 	if (!mm->protocol->try_page(mm, &hold, address)) {
 		mm_count(mm, C_BUSY_RANGE);
+		m->busy = true;
 		return false;
 	}
 	bool evicted = evict_if_there(mm, address, frame);
@@ -109,28 +115,44 @@ static bool try_frame(struct mmshim *mm, uint32_t frame)
 }
 
 /* spaces_lock is held: no space goes away. */
-static unsigned reclaim(struct mmshim *mm, unsigned n)
+static enum reclaimed reclaim(struct mmshim *mm, unsigned n)
 {
 	struct machine *m = mm->machine;
 	unsigned got = 0;
 
+	m->busy = false;
 	for (uint32_t i = 0; got < n && i < 2 * m->n_frames; i++) {
 		m->hand = m->hand % m->n_frames + 1;
 		got += try_frame(mm, m->hand);
 	}
-	return got;
+	return got ? RECLAIM_DONE : m->busy ? RECLAIM_BUSY : RECLAIM_NOTHING;
 }
 
-bool mm_reclaim(struct mmshim *mm, unsigned n)
+enum reclaimed mm_reclaim(struct mmshim *mm, unsigned n)
 {
 	struct machine *m = mm->machine;
 
 	if (rl_load(&m->n_free, relaxed) > 0)
-		return true;
+		return RECLAIM_DONE;
 	pthread_mutex_lock(&m->spaces_lock);
-	bool got = rl_load(&m->n_free, relaxed) > 0 || reclaim(mm, n) > 0;
+	enum reclaimed done = rl_load(&m->n_free, relaxed) > 0 ? RECLAIM_DONE : reclaim(mm, n);
 	pthread_mutex_unlock(&m->spaces_lock);
-	return got;
+	return done;
+}
+
+int mm_wait_for_memory(struct mmshim *mm, unsigned *attempts)
+{
+	const unsigned patience = 200, some = 8;
+	const struct timespec a_moment = { .tv_nsec = 1000000 };
+	enum reclaimed done = mm_reclaim(mm, 8);
+
+	if (++*attempts > (done == RECLAIM_NOTHING ? some : patience))
+		return ENOMEM;
+	if (done == RECLAIM_BUSY)
+		nanosleep(&a_moment, NULL);
+	else if (done == RECLAIM_NOTHING)
+		sched_yield(); /* others may be about to give some back */
+	return 0;
 }
 
 /* ---- In the background ---- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "mm/space.h"
+#include "space.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "mm/space.h"
+#include "space.h"
 #include "support/suite.h"
 
 static struct mmshim *mm;
