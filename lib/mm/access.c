@@ -16,8 +16,8 @@ static bool walk(struct mmshim *mm, uint64_t address, unsigned prot, uint64_t *r
 	uint64_t marks = E_ACCESSED | (prot == MMSHIM_WRITE ? E_DIRTY : 0);
 	bool found = false;
 
-	mm_read_lock();
-	struct table *leaf = mm_leaf(mm, address, false);
+	rl_mm_read_lock();
+	struct table *leaf = rl_mm_leaf(mm, address, false);
 	if (leaf) {
 		_Atomic uint64_t *e = &leaf->e[slot_of(0, address)];
 		uint64_t entry = rl_load(e, acquire); /* M2 */
@@ -31,7 +31,7 @@ static bool walk(struct mmshim *mm, uint64_t address, unsigned prot, uint64_t *r
 			}
 		}
 	}
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	return found;
 }
 
@@ -55,11 +55,11 @@ static bool translate(struct mmshim *mm, struct thread *me, uint64_t address, un
 
 static void look_for_ghosts(struct mmshim *mm, uint64_t address, uint64_t entry)
 {
-	struct frame *f = mm_frame(mm->machine, entry_frame(entry));
+	struct frame *f = rl_mm_frame(mm->machine, entry_frame(entry));
 
 	if (rl_load(&f->state, relaxed) != FRAME_USED)
-		mm_violation(mm, "page %#llx is accessed in frame %u, which is free",
-			     (unsigned long long)page_of(address), entry_frame(entry));
+		rl_mm_violation(mm, "page %#llx is accessed in frame %u, which is free",
+				(unsigned long long)page_of(address), entry_frame(entry));
 }
 
 struct access_of {
@@ -70,7 +70,7 @@ struct access_of {
 
 static void perform(struct machine *m, unsigned prot, struct access_of *a)
 {
-	struct frame *f = mm_frame(m, entry_frame(a->entry));
+	struct frame *f = rl_mm_frame(m, entry_frame(a->entry));
 
 	if (prot == MMSHIM_WRITE) {
 		rl_store(&f->word, a->word, relaxed);
@@ -116,12 +116,12 @@ static void note_time(struct thread *me, uint64_t ns)
 
 static int fault(struct mmshim *mm, struct thread *me, uint64_t address, unsigned prot)
 {
-	int64_t since = mm->config.flags & MMSHIM_TIMES ? mm_now() : 0;
+	int64_t since = mm->config.flags & MMSHIM_TIMES ? rl_mm_now() : 0;
 	int error = mm->protocol->fault(mm, address, prot);
 
 	if (since)
-		note_time(me, (uint64_t)(mm_now() - since));
-	mm_count(mm, C_FAULTS);
+		note_time(me, (uint64_t)(rl_mm_now() - since));
+	rl_mm_count(mm, C_FAULTS);
 	return error;
 }
 
@@ -132,19 +132,19 @@ static bool is_address(uint64_t address)
 
 static int access_by(struct mmshim *mm, uint64_t address, unsigned prot, uint64_t *word)
 {
-	struct thread *me = mm_self(mm);
+	struct thread *me = rl_mm_self(mm);
 	struct access_of a = { .word = *word };
 	int error = 0;
 
 	if (!me)
 		return ENOMEM;
-	struct access *noted = mm_access_begin(
+	struct access *noted = rl_mm_access_begin(
 	    mm, me, prot == MMSHIM_WRITE ? ACCESS_STORE : ACCESS_LOAD, page_of(address), &a.tag);
 	while (!error && !(is_address(address) && try_access(mm, me, address, prot, &a)))
 		error = is_address(address) ? fault(mm, me, address, prot) : EFAULT;
-	mm_access_end(noted, error, a.tag, a.entry);
+	rl_mm_access_end(noted, error, a.tag, a.entry);
 	if (error == EFAULT)
-		mm_count(mm, C_SEGV);
+		rl_mm_count(mm, C_SEGV);
 	if (!error)
 		*word = a.word;
 	return error;
@@ -167,7 +167,7 @@ int mmshim_store(struct mmshim *mm, uint64_t address, uint64_t word)
 
 int mmshim_fault(struct mmshim *mm, uint64_t address, unsigned prot)
 {
-	struct thread *me = mm ? mm_self(mm) : NULL;
+	struct thread *me = mm ? rl_mm_self(mm) : NULL;
 
 	if (!mm || (prot != MMSHIM_READ && prot != MMSHIM_WRITE))
 		return EINVAL;
@@ -183,26 +183,26 @@ static uint32_t pin(struct mmshim *mm, uint64_t address, uint64_t *ret_entry)
 {
 	uint32_t frame = 0;
 
-	mm_read_lock();
-	struct table *leaf = mm_leaf(mm, address, false);
+	rl_mm_read_lock();
+	struct table *leaf = rl_mm_leaf(mm, address, false);
 	if (leaf) {
 		pthread_mutex_lock(&leaf->lock);
 		uint64_t entry = rl_load(&leaf->e[slot_of(0, address)], acquire);
 		if (entry & E_PRESENT) {
 			*ret_entry = entry;
 			frame = entry_frame(entry);
-			mm_add(&mm_frame(mm->machine, frame)->refs, 1, relaxed);
+			rl_mm_add(&rl_mm_frame(mm->machine, frame)->refs, 1, relaxed);
 		}
 		pthread_mutex_unlock(&leaf->lock);
 	}
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	return frame;
 }
 
 static int fault_and_pin(struct mmshim *mm, uint64_t address, uint32_t *ret_frame,
 			 uint64_t *ret_entry)
 {
-	struct thread *me = mm_self(mm);
+	struct thread *me = rl_mm_self(mm);
 	int error = is_address(address) ? 0 : EFAULT;
 
 	while (!error && !(*ret_frame = pin(mm, address, ret_entry)))
@@ -217,17 +217,17 @@ int mmshim_remote_read(struct mmshim *mm, uint64_t address, uint64_t *ret_word)
 
 	if (!mm || !ret_word)
 		return EINVAL;
-	if (!mm_self(mm))
+	if (!rl_mm_self(mm))
 		return ENOMEM;
 	struct access *noted =
-	    mm_access_begin(mm, mm_self(mm), ACCESS_LOAD, page_of(address), &a.tag);
+	    rl_mm_access_begin(mm, rl_mm_self(mm), ACCESS_LOAD, page_of(address), &a.tag);
 	int error = fault_and_pin(mm, address, &frame, &a.entry);
 	if (!error) {
 		perform(mm->machine, MMSHIM_READ, &a);
-		mm_frame_put(mm, frame);
+		rl_mm_frame_put(mm, frame);
 		*ret_word = a.word;
 	}
-	mm_access_end(noted, error, a.tag, a.entry);
+	rl_mm_access_end(noted, error, a.tag, a.entry);
 	return error;
 }
 
@@ -241,17 +241,18 @@ static int commit_write(struct mmshim *mm, struct mmshim_file *file, uint64_t pa
 	unsigned attempts = 0;
 	int error;
 
-	struct access *noted = mm_access_begin(mm, mm_self(mm), ACCESS_FILE_STORE, page, &a.tag);
+	struct access *noted =
+	    rl_mm_access_begin(mm, rl_mm_self(mm), ACCESS_FILE_STORE, page, &a.tag);
 	do
-		error = mm_file_get(mm, file, page, true, &frame);
-	while (error == RETRY_MEMORY && !(error = mm_wait_for_memory(mm, &attempts)));
+		error = rl_mm_file_get(mm, file, page, true, &frame);
+	while (error == RETRY_MEMORY && !(error = rl_mm_wait_for_memory(mm, &attempts)));
 	if (!error) {
 		a.entry = entry_of(frame, file->id, 0);
 		perform(mm->machine, MMSHIM_WRITE, &a);
-		rl_store(&mm_frame(mm->machine, frame)->dirty, 1, release);
-		mm_frame_put(mm, frame);
+		rl_store(&rl_mm_frame(mm->machine, frame)->dirty, 1, release);
+		rl_mm_frame_put(mm, frame);
 	}
-	mm_access_end(noted, error, a.tag, a.entry);
+	rl_mm_access_end(noted, error, a.tag, a.entry);
 	return error;
 }
 
@@ -259,11 +260,11 @@ static int commit_write(struct mmshim *mm, struct mmshim_file *file, uint64_t pa
 static bool copy_atomically(struct mmshim *mm, uint64_t address, uint64_t *ret_word)
 {
 	struct access_of a = { 0 };
-	struct thread *me = mm_self(mm);
-	struct access *noted = mm_access_begin(mm, me, ACCESS_LOAD, page_of(address), &a.tag);
+	struct thread *me = rl_mm_self(mm);
+	struct access *noted = rl_mm_access_begin(mm, me, ACCESS_LOAD, page_of(address), &a.tag);
 	bool copied = try_access(mm, me, address, MMSHIM_READ, &a);
 
-	mm_access_end(noted, copied ? 0 : EAGAIN, a.tag, a.entry);
+	rl_mm_access_end(noted, copied ? 0 : EAGAIN, a.tag, a.entry);
 	*ret_word = a.word;
 	return copied;
 }
@@ -277,8 +278,9 @@ static int fault_inside(struct mmshim *mm, const struct hold *outer, uint64_t ad
 
 	if (mm->protocol->lock_nested)
 		mm->protocol->lock_nested(mm, &inner, start, start + MMSHIM_PAGE, outer);
-	int error = mm_lookup(mm, address, &a) ? mm_handle_fault(mm, &a, address, MMSHIM_READ, 0)
-					       : EFAULT;
+	int error = rl_mm_lookup(mm, address, &a)
+			? rl_mm_handle_fault(mm, &a, address, MMSHIM_READ, 0)
+			: EFAULT;
 	if (mm->protocol->lock_nested)
 		mm->protocol->unlock(mm, &inner);
 	return error;
@@ -299,7 +301,7 @@ static int copy_in_range(struct mmshim *mm, uint64_t address, uint64_t *ret_word
 		       !copy_atomically(mm, address, ret_word))
 			;
 		mm->protocol->unlock(mm, &hold);
-	} while (error == RETRY_MEMORY && !(error = mm_wait_for_memory(mm, &attempts)));
+	} while (error == RETRY_MEMORY && !(error = rl_mm_wait_for_memory(mm, &attempts)));
 	return error;
 }
 
@@ -308,15 +310,15 @@ static int copy_pinned(struct mmshim *mm, uint64_t address, uint64_t *ret_word)
 	struct access_of a = { 0 };
 	uint32_t frame;
 	struct access *noted =
-	    mm_access_begin(mm, mm_self(mm), ACCESS_LOAD, page_of(address), &a.tag);
+	    rl_mm_access_begin(mm, rl_mm_self(mm), ACCESS_LOAD, page_of(address), &a.tag);
 	int error = fault_and_pin(mm, address, &frame, &a.entry);
 
 	if (!error) {
 		perform(mm->machine, MMSHIM_READ, &a);
-		mm_frame_put(mm, frame);
+		rl_mm_frame_put(mm, frame);
 		*ret_word = a.word;
 	}
-	mm_access_end(noted, error, a.tag, a.entry);
+	rl_mm_access_end(noted, error, a.tag, a.entry);
 	return error;
 }
 
@@ -325,7 +327,7 @@ static int copy_with_faults(struct mmshim *mm, uint64_t address, uint64_t *ret_w
 	int error = is_address(address) ? 0 : EFAULT;
 
 	while (!error && !copy_atomically(mm, address, ret_word))
-		error = fault(mm, mm_self(mm), address, MMSHIM_READ);
+		error = fault(mm, rl_mm_self(mm), address, MMSHIM_READ);
 	return error;
 }
 
@@ -350,10 +352,10 @@ int mmshim_file_write(struct mmshim *mm, struct mmshim_file *file, uint64_t offs
 
 	if (!mm || !file || !length || length > MMSHIM_TOP || page >= file->n || n > file->n - page)
 		return EINVAL;
-	if (!mm_self(mm))
+	if (!rl_mm_self(mm))
 		return ENOMEM;
 	if (pins) { /* then fault all in, so that the copies find them */
-		mm_add(&mm->pinned, 1, acq_rel);
+		rl_mm_add(&mm->pinned, 1, acq_rel);
 		for (uint64_t i = 0; !error && i < n; i++)
 			error = mmshim_fault(mm, address + i * MMSHIM_PAGE, MMSHIM_READ);
 	}
@@ -363,6 +365,6 @@ int mmshim_file_write(struct mmshim *mm, struct mmshim_file *file, uint64_t offs
 			error = commit_write(mm, file, page + i, word);
 	}
 	if (pins)
-		mm_add(&mm->pinned, -1, acq_rel);
+		rl_mm_add(&mm->pinned, -1, acq_rel);
 	return error;
 }

@@ -6,8 +6,8 @@
 #include "base/atomic.h"
 
 /* These return the old value. */
-#define mm_add(p, n, order) atomic_fetch_add_explicit(p, n, memory_order_##order)
-#define mm_or(p, n, order)  atomic_fetch_or_explicit(p, n, memory_order_##order)
-#define mm_and(p, n, order) atomic_fetch_and_explicit(p, n, memory_order_##order)
+#define rl_mm_add(p, n, order) atomic_fetch_add_explicit(p, n, memory_order_##order)
+#define rl_mm_or(p, n, order)  atomic_fetch_or_explicit(p, n, memory_order_##order)
+#define rl_mm_and(p, n, order) atomic_fetch_and_explicit(p, n, memory_order_##order)
 
 #endif

@@ -34,29 +34,29 @@ static int count_leaf(struct mmshim *mm, struct table *leaf, uint64_t start, uin
 		struct vma_attr a;
 
 		count_entry(b, entry);
-		if (entry && !mm_lookup(mm, at, &a))
-			mm_violation(b->reporter, "page %#llx has an entry, and no mapping",
-				     (unsigned long long)page_of(at));
+		if (entry && !rl_mm_lookup(mm, at, &a))
+			rl_mm_violation(b->reporter, "page %#llx has an entry, and no mapping",
+					(unsigned long long)page_of(at));
 	}
 	return 0;
 }
 
 static void check_index(struct mmshim *mm, struct mmshim *reporter)
 {
-	const struct index *ix = mm_index(mm);
+	const struct index *ix = rl_mm_index(mm);
 
 	for (size_t i = 0; i < ix->n; i++) {
 		const struct vma_attr *a = &ix->v[i]->a;
 
 		if (a->start >= a->end || (i > 0 && ix->v[i - 1]->a.end > a->start))
-			mm_violation(reporter, "mappings overlap at %#llx",
-				     (unsigned long long)a->start);
+			rl_mm_violation(reporter, "mappings overlap at %#llx",
+					(unsigned long long)a->start);
 		if (rl_load(&ix->v[i]->state, relaxed) != VMA_LIVE)
-			mm_violation(reporter, "the mapping at %#llx is not alive",
-				     (unsigned long long)a->start);
+			rl_mm_violation(reporter, "the mapping at %#llx is not alive",
+					(unsigned long long)a->start);
 		if (a->flags & VMA_DEAD)
-			mm_violation(reporter, "the mapping at %#llx is still being unmapped",
-				     (unsigned long long)a->start);
+			rl_mm_violation(reporter, "the mapping at %#llx is still being unmapped",
+					(unsigned long long)a->start);
 	}
 }
 
@@ -75,19 +75,19 @@ static void compare_frames(struct machine *m, struct books *b)
 	for (uint32_t i = m->first_free; i; i = m->frames[i].next_free)
 		free_frames++;
 	if (free_frames != rl_load(&m->n_free, relaxed))
-		mm_violation(b->reporter, "%u frames are free, and %u are counted", free_frames,
-			     rl_load(&m->n_free, relaxed));
+		rl_mm_violation(b->reporter, "%u frames are free, and %u are counted", free_frames,
+				rl_load(&m->n_free, relaxed));
 	for (uint32_t i = 1; i <= m->n_frames; i++) {
 		struct frame *f = &m->frames[i];
 		bool used = rl_load(&f->state, relaxed) == FRAME_USED;
 
 		if (rl_load(&f->maps, relaxed) != b->maps[i] ||
 		    (used && rl_load(&f->refs, relaxed) != b->refs[i]) || used != (b->refs[i] > 0))
-			mm_violation(b->reporter,
-				     "frame %u is %s, mapped %d times with %d references; "
-				     "%d entries map it, %d refer to it",
-				     i, used ? "used" : "free", rl_load(&f->maps, relaxed),
-				     rl_load(&f->refs, relaxed), b->maps[i], b->refs[i]);
+			rl_mm_violation(b->reporter,
+					"frame %u is %s, mapped %d times with %d references; "
+					"%d entries map it, %d refer to it",
+					i, used ? "used" : "free", rl_load(&f->maps, relaxed),
+					rl_load(&f->refs, relaxed), b->maps[i], b->refs[i]);
 	}
 }
 
@@ -95,22 +95,22 @@ static void compare_slots(struct machine *m, struct books *b)
 {
 	for (uint32_t i = 1; i <= m->n_slots; i++)
 		if (m->slots[i].refs != b->slots[i])
-			mm_violation(b->reporter,
-				     "swap slot %u has %d references, and %d entries say so", i,
-				     m->slots[i].refs, b->slots[i]);
+			rl_mm_violation(b->reporter,
+					"swap slot %u has %d references, and %d entries say so", i,
+					m->slots[i].refs, b->slots[i]);
 }
 
 static int nobody(const struct rangelock_info *info, void *arg)
 {
-	mm_violation(arg, "[%#llx, %#llx) is still %s", (unsigned long long)info->start,
-		     (unsigned long long)info->end,
-		     info->state == RANGELOCK_HELD	? "held"
-		     : info->state == RANGELOCK_WAITING ? "waited for"
-							: "reserved");
+	rl_mm_violation(arg, "[%#llx, %#llx) is still %s", (unsigned long long)info->start,
+			(unsigned long long)info->end,
+			info->state == RANGELOCK_HELD	   ? "held"
+			: info->state == RANGELOCK_WAITING ? "waited for"
+							   : "reserved");
 	return 0;
 }
 
-int mm_check_books(struct mmshim *mm)
+int rl_mm_check_books(struct mmshim *mm)
 {
 	struct machine *m = mm->machine;
 	struct books b = { .reporter = mm };
@@ -123,7 +123,7 @@ int mm_check_books(struct mmshim *mm)
 		pthread_mutex_lock(&m->spaces_lock); /* the background's reclaim rests */
 		for (struct mmshim *each = m->spaces; each; each = each->next) {
 			check_index(each, mm);
-			mm_each_leaf(each, 0, MMSHIM_TOP, count_leaf, &b);
+			rl_mm_each_leaf(each, 0, MMSHIM_TOP, count_leaf, &b);
 		}
 		count_files(m, &b);
 		compare_frames(m, &b);
@@ -144,9 +144,9 @@ int mmshim_check(struct mmshim *mm, struct mmshim_verdict *ret)
 
 	if (!mm || !ret)
 		return EINVAL;
-	int error = mm_check_books(mm);
+	int error = rl_mm_check_books(mm);
 	if (!error && mm->history)
-		error = mm_judge(mm, &checked);
+		error = rl_mm_judge(mm, &checked);
 	if (error)
 		return error;
 	ret->violations = rl_load(&mm->violations, relaxed);

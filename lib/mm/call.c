@@ -10,8 +10,8 @@ enum { REAP_AT = 256 };
 
 static void finish(struct mmshim *mm, struct call *call)
 {
-	mm_call_end(mm, call);
-	mm_reap(&mm->retirement, REAP_AT);
+	rl_mm_call_end(mm, call);
+	rl_mm_reap(&mm->retirement, REAP_AT);
 }
 
 /* Sets *length to whole pages. */
@@ -23,7 +23,7 @@ static int check_range(struct mmshim *mm, uint64_t address, uint64_t *length)
 	*length = (*length + MMSHIM_PAGE - 1) & ~(MMSHIM_PAGE - 1);
 	if (address >= MMSHIM_TOP || *length > MMSHIM_TOP - address)
 		return EINVAL;
-	return mm_self(mm) ? 0 : ENOMEM;
+	return rl_mm_self(mm) ? 0 : ENOMEM;
 }
 
 /* Who may write may read. */
@@ -70,14 +70,14 @@ int mmshim_mmap(struct mmshim *mm, uint64_t hint, uint64_t length, unsigned prot
 			  .file = file,
 			  .offset = page_of(offset) },
 	};
-	struct call *call = mm_call_begin(mm);
+	struct call *call = rl_mm_call_begin(mm);
 	error = map_somewhere(mm, &map, hint);
-	mm_call_end(mm, call);
+	rl_mm_call_end(mm, call);
 	if (!error && flags & MMSHIM_POPULATE && !map.populated)
 		mm->protocol->populate(mm, map.attr.start, map.attr.end, map.attr.birth);
 	if (!error)
 		*ret_address = map.attr.start;
-	mm_reap(&mm->retirement, REAP_AT);
+	rl_mm_reap(&mm->retirement, REAP_AT);
 	return error;
 }
 
@@ -87,7 +87,7 @@ int mmshim_munmap(struct mmshim *mm, uint64_t address, uint64_t length)
 
 	if (error)
 		return error;
-	struct call *call = mm_call_begin(mm);
+	struct call *call = rl_mm_call_begin(mm);
 	error = mm->protocol->unmap(mm, address, address + length);
 	finish(mm, call);
 	return error;
@@ -102,10 +102,10 @@ int mmshim_mprotect(struct mmshim *mm, uint64_t address, uint64_t length, unsign
 		return error;
 	if (prot & ~(MMSHIM_READ | MMSHIM_WRITE))
 		return EINVAL;
-	struct call *call = mm_call_begin(mm);
+	struct call *call = rl_mm_call_begin(mm);
 	mm->protocol->lock_all(mm, &hold);
-	mm_count(mm, C_COARSE);
-	error = mm_protect_all(mm, address, address + length, full_prot(prot));
+	rl_mm_count(mm, C_COARSE);
+	error = rl_mm_protect_all(mm, address, address + length, full_prot(prot));
 	mm->protocol->unlock(mm, &hold);
 	finish(mm, call);
 	return error;
@@ -122,10 +122,10 @@ int mmshim_mremap(struct mmshim *mm, uint64_t address, uint64_t old_length, uint
 	if (error)
 		return error;
 	new_length = (new_length + MMSHIM_PAGE - 1) & ~(MMSHIM_PAGE - 1);
-	struct call *call = mm_call_begin(mm);
+	struct call *call = rl_mm_call_begin(mm);
 	mm->protocol->lock_all(mm, &hold);
-	mm_count(mm, C_COARSE);
-	error = mm_remap_all(mm, &hold, address, old_length, new_length, ret_address);
+	rl_mm_count(mm, C_COARSE);
+	error = rl_mm_remap_all(mm, &hold, address, old_length, new_length, ret_address);
 	mm->protocol->unlock(mm, &hold);
 	finish(mm, call);
 	return error;
@@ -138,15 +138,15 @@ int mmshim_dontneed(struct mmshim *mm, uint64_t address, uint64_t length)
 
 	if (error)
 		return error;
-	struct call *call = mm_call_begin(mm);
+	struct call *call = rl_mm_call_begin(mm);
 	mm->protocol->lock_range(mm, &hold, address, address + length, false);
-	if (!mm_is_covered(mm, address, address + length) ||
-	    !mm_note_discard(mm, address, address + length))
+	if (!rl_mm_is_covered(mm, address, address + length) ||
+	    !rl_mm_note_discard(mm, address, address + length))
 		error = ENOMEM;
 	else
-		mm_zap(mm, address, address + length, UINT32_MAX);
+		rl_mm_zap(mm, address, address + length, UINT32_MAX);
 	mm->protocol->unlock(mm, &hold);
-	mm_call_end(mm, call);
+	rl_mm_call_end(mm, call);
 	return error;
 }
 
@@ -164,11 +164,11 @@ static int move_heap(struct mmshim *mm, struct hold *hold, uint64_t end)
 	if (end < mm->heap_start || new > MMSHIM_TOP)
 		error = ENOMEM;
 	else if (new > old)
-		error = mm_map_held(mm, &more, &e);
+		error = rl_mm_map_held(mm, &more, &e);
 	if (!error)
 		mm->heap_end = end;
 	if (!error && new < old)
-		return mm_unmap_held(mm, hold, new, old); /* and gives the hold up */
+		return rl_mm_unmap_held(mm, hold, new, old); /* and gives the hold up */
 	mm->protocol->unlock(mm, hold);
 	return error == EEXIST ? ENOMEM : error;
 }
@@ -180,11 +180,11 @@ int mmshim_brk(struct mmshim *mm, uint64_t end, uint64_t *ret_end)
 
 	if (!mm)
 		return EINVAL;
-	if (!mm_self(mm))
+	if (!rl_mm_self(mm))
 		return ENOMEM;
-	struct call *call = mm_call_begin(mm);
+	struct call *call = rl_mm_call_begin(mm);
 	mm->protocol->lock_all(mm, &hold);
-	mm_count(mm, C_COARSE);
+	rl_mm_count(mm, C_COARSE);
 	uint64_t now = mm->heap_end;
 	if (end) {
 		error = move_heap(mm, &hold, end);

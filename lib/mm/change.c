@@ -15,16 +15,16 @@
 
 static void give_back(struct mmshim *mm, uint64_t entry)
 {
-	struct frame *f = mm_frame(mm->machine, entry_frame(entry));
+	struct frame *f = rl_mm_frame(mm->machine, entry_frame(entry));
 
 	if (entry & E_SWAPPED) {
-		mm_slot_put(mm->machine, entry_frame(entry));
+		rl_mm_slot_put(mm->machine, entry_frame(entry));
 		return;
 	}
 	if (entry & E_DIRTY && rl_load(&f->file, relaxed))
 		rl_store(&f->dirty, 1, release);
-	mm_add(&f->maps, -1, relaxed);
-	mm_frame_put(mm, entry_frame(entry));
+	rl_mm_add(&f->maps, -1, relaxed);
+	rl_mm_frame_put(mm, entry_frame(entry));
 }
 
 /* A leaf's part.  It stays locked over the shoot-down, so that whoever finds an entry clear
@@ -47,15 +47,15 @@ static int zap_leaf(struct mmshim *mm, struct table *leaf, uint64_t start, uint6
 		cleared[n++] = entry;
 	}
 	if (was_present)
-		mm_shoot_down(mm, start, end);
+		rl_mm_shoot_down(mm, start, end);
 	for (unsigned i = 0; i < n; i++)
 		give_back(mm, cleared[i]);
 	return 0;
 }
 
-void mm_zap(struct mmshim *mm, uint64_t start, uint64_t end, uint32_t before)
+void rl_mm_zap(struct mmshim *mm, uint64_t start, uint64_t end, uint32_t before)
 {
-	mm_each_leaf(mm, start, end, zap_leaf, &before);
+	rl_mm_each_leaf(mm, start, end, zap_leaf, &before);
 }
 
 /* ---- munmap ---- */
@@ -65,16 +65,16 @@ static int remove_mappings(struct mmshim *mm, struct edit *e)
 	e->kind = EDIT_UNMAP;
 	e->with = NULL;
 	e->n = 0;
-	return mm_edit(mm, e);
+	return rl_mm_edit(mm, e);
 }
 
 /* Tables that lie within what is held map nothing but what is unmapped; what is
  * outside of it may change any time. */
 static void zap_and_free(struct mmshim *mm, const struct hold *held, const struct edit *e)
 {
-	mm_zap(mm, e->start, e->end, UINT32_MAX);
-	mm_free_tables(mm, e->start, e->end, e->floor > held->start ? e->floor : held->start,
-		       e->ceiling < held->end ? e->ceiling : held->end);
+	rl_mm_zap(mm, e->start, e->end, UINT32_MAX);
+	rl_mm_free_tables(mm, e->start, e->end, e->floor > held->start ? e->floor : held->start,
+			  e->ceiling < held->end ? e->ceiling : held->end);
 }
 
 static int unmap_exclusive(struct mmshim *mm, struct hold *hold, struct edit *e)
@@ -97,12 +97,12 @@ static int unmap_detached(struct mmshim *mm, struct hold *hold, struct edit *e)
 	int error = remove_mappings(mm, e);
 
 	if (!error) {
-		mm_point(mm, MMSHIM_AFTER_DETACH, e->start);
+		rl_mm_point(mm, MMSHIM_AFTER_DETACH, e->start);
 		if (!e->beside_stack || mm->mutant == MUTANT_DOWNGRADE_BESIDE_STACK) {
 			mm->protocol->downgrade(mm, hold);
-			mm_point(mm, MMSHIM_AFTER_DOWNGRADE, e->start);
+			rl_mm_point(mm, MMSHIM_AFTER_DOWNGRADE, e->start);
 		} else {
-			mm_count(mm, C_NO_DOWNGRADE);
+			rl_mm_count(mm, C_NO_DOWNGRADE);
 		}
 		zap_and_free(mm, hold, e);
 	}
@@ -116,7 +116,7 @@ static int mark_dead(struct mmshim *mm, uint64_t start, uint64_t end)
 	struct edit e = { .kind = EDIT_MARK, .start = start, .end = end };
 	struct vma_attr *with;
 
-	if (!mm_copy_of(mm, start, end, &with, &e.n))
+	if (!rl_mm_copy_of(mm, start, end, &with, &e.n))
 		return ENOMEM;
 	for (size_t i = 0; i < e.n; i++) {
 		with[i].flags = (with[i].flags & ~MMSHIM_LOCKED) | VMA_DEAD;
@@ -124,7 +124,7 @@ static int mark_dead(struct mmshim *mm, uint64_t start, uint64_t end)
 			with[i].flags &= ~VMA_DEAD;
 	}
 	e.with = with;
-	int error = mm_edit(mm, &e);
+	int error = rl_mm_edit(mm, &e);
 	free(with);
 	return error;
 }
@@ -140,15 +140,15 @@ static int unmap_marked(struct mmshim *mm, struct hold *hold, struct edit *e)
 		return error;
 	}
 	mm->protocol->downgrade(mm, hold);
-	mm_point(mm, MMSHIM_AFTER_DOWNGRADE, e->start);
-	mm_zap(mm, e->start, e->end, UINT32_MAX);
+	rl_mm_point(mm, MMSHIM_AFTER_DOWNGRADE, e->start);
+	rl_mm_zap(mm, e->start, e->end, UINT32_MAX);
 	mm->protocol->unlock(mm, hold);
-	mm_point(mm, MMSHIM_BETWEEN_PHASES, e->start);
+	rl_mm_point(mm, MMSHIM_BETWEEN_PHASES, e->start);
 	mm->protocol->lock_again(mm, hold);
 	return unmap_exclusive(mm, hold, e);
 }
 
-int mm_unmap_held(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end)
+int rl_mm_unmap_held(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end)
 {
 	struct edit e = { .start = start, .end = end };
 
@@ -161,7 +161,7 @@ int mm_unmap_held(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t
 
 /* ---- mmap ---- */
 
-int mm_map_held(struct mmshim *mm, struct map *map, struct edit *e)
+int rl_mm_map_held(struct mmshim *mm, struct map *map, struct edit *e)
 {
 	map->attr.end = map->attr.start + map->length;
 	e->kind = EDIT_MAP;
@@ -169,31 +169,31 @@ int mm_map_held(struct mmshim *mm, struct map *map, struct edit *e)
 	e->end = map->attr.end;
 	e->with = &map->attr;
 	e->n = 1;
-	int error = mm_edit(mm, e);
+	int error = rl_mm_edit(mm, e);
 	if (error)
 		return error;
 	map->attr.birth = e->seq;
 	if (e->dead)
-		mm_count(mm, C_SLIPPED_IN);
+		rl_mm_count(mm, C_SLIPPED_IN);
 	if (!e->only_if_empty && !e->claims_empty)
-		mm_zap(mm, e->start, e->end, UINT32_MAX);
+		rl_mm_zap(mm, e->start, e->end, UINT32_MAX);
 	return 0;
 }
 
-int mm_map_all(struct mmshim *mm, struct map *map)
+int rl_mm_map_all(struct mmshim *mm, struct map *map)
 {
 	struct edit e = { .only_if_empty = !(map->flags & MMSHIM_FIXED) };
 	uint64_t end;
 
 	if (!map->known) {
-		mm_index_lock(mm);
-		bool found = mm_hole(mm, map->length, mm->config.low, mm->config.high,
-				     &map->attr.start, &end);
-		mm_index_unlock(mm);
+		rl_mm_index_lock(mm);
+		bool found = rl_mm_hole(mm, map->length, mm->config.low, mm->config.high,
+					&map->attr.start, &end);
+		rl_mm_index_unlock(mm);
 		if (!found)
 			return ENOMEM;
 	}
-	return mm_map_held(mm, map, &e);
+	return rl_mm_map_held(mm, map, &e);
 }
 
 /* ---- mprotect ---- */
@@ -217,27 +217,27 @@ static int protect_leaf(struct mmshim *mm, struct table *leaf, uint64_t start, u
 		changed = changed || set != entry;
 	}
 	if (changed)
-		mm_shoot_down(mm, start, end);
+		rl_mm_shoot_down(mm, start, end);
 	return 0;
 }
 
 /* What is allowed now is set by faults, which know what is to be copied first. */
-int mm_protect_all(struct mmshim *mm, uint64_t start, uint64_t end, unsigned prot)
+int rl_mm_protect_all(struct mmshim *mm, uint64_t start, uint64_t end, unsigned prot)
 {
 	struct edit e = { .kind = EDIT_PROTECT, .start = start, .end = end };
 	struct vma_attr *with;
 
-	if (!mm_is_covered(mm, start, end))
+	if (!rl_mm_is_covered(mm, start, end))
 		return ENOMEM;
-	if (!mm_copy_of(mm, start, end, &with, &e.n))
+	if (!rl_mm_copy_of(mm, start, end, &with, &e.n))
 		return ENOMEM;
 	for (size_t i = 0; i < e.n; i++)
 		with[i].prot = prot;
 	e.with = with;
-	int error = mm_edit(mm, &e);
+	int error = rl_mm_edit(mm, &e);
 	free(with);
 	if (!error && !(prot & MMSHIM_WRITE))
-		mm_each_leaf(mm, start, end, protect_leaf, &prot);
+		rl_mm_each_leaf(mm, start, end, protect_leaf, &prot);
 	return error;
 }
 
@@ -255,8 +255,8 @@ static int make_place(struct mmshim *mm, struct table *leaf, uint64_t start, uin
 	const struct move *m = arg;
 
 	(void)leaf;
-	return mm_leaf(mm, start - m->from + m->to, true) &&
-		       mm_leaf(mm, end - MMSHIM_PAGE - m->from + m->to, true)
+	return rl_mm_leaf(mm, start - m->from + m->to, true) &&
+		       rl_mm_leaf(mm, end - MMSHIM_PAGE - m->from + m->to, true)
 		   ? 0
 		   : ENOMEM;
 }
@@ -272,13 +272,13 @@ static int move_leaf(struct mmshim *mm, struct table *leaf, uint64_t start, uint
 		if (!entry)
 			continue;
 		if (entry & E_PRESENT)
-			mm_shoot_down(mm, at, at + MMSHIM_PAGE);
+			rl_mm_shoot_down(mm, at, at + MMSHIM_PAGE);
 		entry = entry_of(entry_frame(entry), m->seq, entry & E_FLAGS);
-		struct frame *f = mm_frame(mm->machine, entry_frame(entry));
+		struct frame *f = rl_mm_frame(mm->machine, entry_frame(entry));
 		if (entry_has_frame(entry) && !rl_load(&f->file, relaxed))
-			rl_store(&f->owner, mm_owner(mm, to), release);
+			rl_store(&f->owner, rl_mm_owner(mm, to), release);
 		/* all is locked: nobody but walks and reclaim, which does not find it yet */
-		rl_store(&mm_leaf(mm, to, false)->e[slot_of(0, to)], entry, release);
+		rl_store(&rl_mm_leaf(mm, to, false)->e[slot_of(0, to)], entry, release);
 	}
 	return 0;
 }
@@ -290,10 +290,10 @@ static int move_mapping(struct mmshim *mm, const struct vma_attr *old, uint64_t 
 	struct vma_attr a = *old, more = *old;
 	struct move m = { .from = old->start };
 
-	mm_index_lock(mm);
-	bool found = mm_hole(mm, new_length, mm->config.low, mm->config.high, &m.to, &end);
-	mm_index_unlock(mm);
-	if (!found || mm_each_leaf(mm, old->start, old->end, make_place, &m))
+	rl_mm_index_lock(mm);
+	bool found = rl_mm_hole(mm, new_length, mm->config.low, mm->config.high, &m.to, &end);
+	rl_mm_index_unlock(mm);
+	if (!found || rl_mm_each_leaf(mm, old->start, old->end, make_place, &m))
 		return ENOMEM;
 
 	a.start = m.to;
@@ -304,7 +304,7 @@ static int move_mapping(struct mmshim *mm, const struct vma_attr *old, uint64_t 
 			  .with = &a,
 			  .n = 1,
 			  .from = old->start };
-	int error = mm_edit(mm, &e);
+	int error = rl_mm_edit(mm, &e);
 	if (error)
 		return error;
 	m.seq = e.seq;
@@ -318,25 +318,25 @@ static int move_mapping(struct mmshim *mm, const struct vma_attr *old, uint64_t 
 				     .end = more.end,
 				     .with = &more,
 				     .n = 1 };
-		error = mm_edit(mm, &grow);
+		error = rl_mm_edit(mm, &grow);
 	}
 	struct edit out = { .start = error ? a.start : old->start,
 			    .end = error ? a.end : old->end };
 	if (!error)
-		mm_each_leaf(mm, old->start, old->end, move_leaf, &m);
+		rl_mm_each_leaf(mm, old->start, old->end, move_leaf, &m);
 	int late = remove_mappings(mm, &out); /* one of the two places goes */
 	if (!error && !late)
 		*ret_address = m.to;
 	return error ? error : late;
 }
 
-int mm_remap_all(struct mmshim *mm, struct hold *hold, uint64_t address, uint64_t old_length,
-		 uint64_t new_length, uint64_t *ret_address)
+int rl_mm_remap_all(struct mmshim *mm, struct hold *hold, uint64_t address, uint64_t old_length,
+		    uint64_t new_length, uint64_t *ret_address)
 {
 	struct vma_attr a;
 	struct edit e = { .start = address + new_length, .end = address + old_length };
 
-	if (!mm_lookup(mm, address, &a) || a.flags & VMA_DEAD || address + old_length > a.end)
+	if (!rl_mm_lookup(mm, address, &a) || a.flags & VMA_DEAD || address + old_length > a.end)
 		return EFAULT;
 	if (new_length <= old_length) {
 		int error = new_length < old_length ? remove_mappings(mm, &e) : 0;
@@ -361,7 +361,7 @@ int mm_remap_all(struct mmshim *mm, struct hold *hold, uint64_t address, uint64_
 			     .with = &more,
 			     .n = 1,
 			     .only_if_empty = true };
-	int error = more.end <= MMSHIM_TOP ? mm_edit(mm, &grow) : EEXIST;
+	int error = more.end <= MMSHIM_TOP ? rl_mm_edit(mm, &grow) : EEXIST;
 	if (!error)
 		*ret_address = address;
 	return error == EEXIST ? move_mapping(mm, &a, new_length, ret_address) : error;
@@ -385,10 +385,10 @@ static uint64_t share_entry(struct mmshim *mm, const struct copy *c, _Atomic uin
 	while (entry && !rl_cas(e, &entry, entry & keep, acq_rel, relaxed))
 		;
 	if (entry & E_SWAPPED) {
-		mm_slot_share(mm->machine, entry_frame(entry));
+		rl_mm_slot_share(mm->machine, entry_frame(entry));
 	} else if (entry) {
-		mm_add(&mm_frame(mm->machine, entry_frame(entry))->refs, 1, relaxed);
-		mm_add(&mm_frame(mm->machine, entry_frame(entry))->maps, 1, relaxed);
+		rl_mm_add(&rl_mm_frame(mm->machine, entry_frame(entry))->refs, 1, relaxed);
+		rl_mm_add(&rl_mm_frame(mm->machine, entry_frame(entry))->maps, 1, relaxed);
 	}
 	return entry ? entry_of(entry_frame(entry), c->seq, entry & keep & E_FLAGS) : 0;
 }
@@ -396,20 +396,20 @@ static uint64_t share_entry(struct mmshim *mm, const struct copy *c, _Atomic uin
 static int fork_leaf(struct mmshim *mm, struct table *leaf, uint64_t start, uint64_t end, void *arg)
 {
 	const struct copy *c = arg;
-	struct table *to = mm_leaf(c->child, start, true);
+	struct table *to = rl_mm_leaf(c->child, start, true);
 
 	if (!to)
 		return ENOMEM;
 	for (uint64_t at = start; at < end; at += MMSHIM_PAGE)
 		rl_store(&to->e[slot_of(0, at)], share_entry(mm, c, &leaf->e[slot_of(0, at)]),
 			 release);
-	mm_shoot_down(mm, start, end);
+	rl_mm_shoot_down(mm, start, end);
 	return 0;
 }
 
-int mm_fork_tables(struct mmshim *parent, struct mmshim *child)
+int rl_mm_fork_tables(struct mmshim *parent, struct mmshim *child)
 {
-	const struct index *ix = mm_index(parent);
+	const struct index *ix = rl_mm_index(parent);
 	int error = 0;
 
 	for (size_t i = 0; !error && i < ix->n; i++) {
@@ -417,14 +417,14 @@ int mm_fork_tables(struct mmshim *parent, struct mmshim *child)
 		struct copy c = { child, a, rl_load(&child->seq, relaxed) };
 
 		if (!(a->flags & VMA_DEAD))
-			error = mm_each_leaf(parent, a->start, a->end, fork_leaf, &c);
+			error = rl_mm_each_leaf(parent, a->start, a->end, fork_leaf, &c);
 	}
 	return error;
 }
 
 /* ---- populate ---- */
 
-int mm_populate_by_faults(struct mmshim *mm, uint64_t start, uint64_t end, uint32_t birth)
+int rl_mm_populate_by_faults(struct mmshim *mm, uint64_t start, uint64_t end, uint32_t birth)
 {
 	int result = 0;
 
@@ -432,12 +432,12 @@ int mm_populate_by_faults(struct mmshim *mm, uint64_t start, uint64_t end, uint3
 		struct vma_attr a;
 
 		if ((at - start) % (64 * MMSHIM_PAGE) == 0)
-			mm_point(mm, MMSHIM_IN_POPULATE, at);
-		if (!mm_lookup(mm, at, &a) || a.flags & VMA_DEAD || a.birth > birth) {
+			rl_mm_point(mm, MMSHIM_IN_POPULATE, at);
+		if (!rl_mm_lookup(mm, at, &a) || a.flags & VMA_DEAD || a.birth > birth) {
 			result = ENOMEM; /* it is gone, or another's */
 			continue;
 		}
-		int error = mm_allows(&a, MMSHIM_READ)
+		int error = rl_mm_allows(&a, MMSHIM_READ)
 				? mm->protocol->fault(
 				      mm, at, a.prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ)
 				: 0;

@@ -11,7 +11,7 @@
 #include "mm/mm.h"
 #include "mm/oracle.h"
 
-bool mm_allows(const struct vma_attr *a, unsigned prot)
+bool rl_mm_allows(const struct vma_attr *a, unsigned prot)
 {
 	return !(a->flags & VMA_DEAD) && (a->prot & prot) == prot;
 }
@@ -25,15 +25,15 @@ struct supplies {
 static void give_back(struct mmshim *mm, struct supplies *s)
 {
 	if (s->fresh)
-		mm_frame_put(mm, s->fresh);
+		rl_mm_frame_put(mm, s->fresh);
 	if (s->cached)
-		mm_frame_put(mm, s->cached);
+		rl_mm_frame_put(mm, s->cached);
 	*s = (struct supplies){ 0 };
 }
 
 static bool is_cached(struct mmshim *mm, uint64_t entry)
 {
-	return rl_load(&mm_frame(mm->machine, entry_frame(entry))->file, acquire);
+	return rl_load(&rl_mm_frame(mm->machine, entry_frame(entry))->file, acquire);
 }
 
 static bool is_shared(const struct vma_attr *a)
@@ -49,10 +49,10 @@ static bool suffices(uint64_t entry, unsigned prot)
 
 static int get_fresh(struct mmshim *mm, uint64_t address, struct supplies *s)
 {
-	s->fresh = mm_frame_get(mm, address);
+	s->fresh = rl_mm_frame_get(mm, address);
 	if (!s->fresh &&
-	    mm_reclaim(mm, 1) == RECLAIM_DONE) /* only tries; more, when nothing is held */
-		s->fresh = mm_frame_get(mm, address);
+	    rl_mm_reclaim(mm, 1) == RECLAIM_DONE) /* only tries; more, when nothing is held */
+		s->fresh = rl_mm_frame_get(mm, address);
 	return s->fresh ? 0 : RETRY_MEMORY;
 }
 
@@ -62,8 +62,8 @@ static int get_supplies(struct mmshim *mm, const struct vma_attr *a, uint64_t ad
 	int error = 0;
 
 	if (entry == 0 && a->file) {
-		error = mm_file_get(mm, a->file, a->offset + page_of(address - a->start),
-				    !(flags & FAULT_MAY_DROP), &s->cached);
+		error = rl_mm_file_get(mm, a->file, a->offset + page_of(address - a->start),
+				       !(flags & FAULT_MAY_DROP), &s->cached);
 		if (error || is_shared(a) || prot != MMSHIM_WRITE)
 			return error;
 		error = get_fresh(mm, address, s);
@@ -80,11 +80,11 @@ static int get_supplies(struct mmshim *mm, const struct vma_attr *a, uint64_t ad
 
 static void map_frame(struct mmshim *mm, uint32_t frame, uint64_t address)
 {
-	struct frame *f = mm_frame(mm->machine, frame);
+	struct frame *f = rl_mm_frame(mm->machine, frame);
 
-	mm_add(&f->maps, 1, relaxed);
+	rl_mm_add(&f->maps, 1, relaxed);
 	if (!rl_load(&f->file, relaxed))
-		rl_store(&f->owner, mm_owner(mm, address), release);
+		rl_store(&f->owner, rl_mm_owner(mm, address), release);
 }
 
 /* Take one of the supplies: its reference is now the entry's. */
@@ -101,7 +101,7 @@ static uint64_t unmapped_page(struct mmshim *mm, const struct vma_attr *a, struc
 	unsigned writable = a->prot & MMSHIM_WRITE ? E_WRITABLE : 0;
 
 	if (s->cached && s->fresh) /* private, and about to be written */
-		mm_frame_copy(mm->machine, s->fresh, s->cached);
+		rl_mm_frame_copy(mm->machine, s->fresh, s->cached);
 	if (s->fresh)
 		return entry_of(take(&s->fresh), a->seq, E_PRESENT | writable);
 	return entry_of(take(&s->cached), a->seq, E_PRESENT | (is_shared(a) ? writable : 0));
@@ -111,9 +111,9 @@ static uint64_t swapped_page(struct mmshim *mm, const struct vma_attr *a, uint64
 			     struct supplies *s)
 {
 	/* Read and given back under the lock: else the slot could be another's by now. */
-	mm_slot_read(mm->machine, entry_frame(entry), s->fresh);
-	mm_slot_put(mm->machine, entry_frame(entry));
-	mm_count(mm, C_SWAPPED_IN);
+	rl_mm_slot_read(mm->machine, entry_frame(entry), s->fresh);
+	rl_mm_slot_put(mm->machine, entry_frame(entry));
+	rl_mm_count(mm, C_SWAPPED_IN);
 	return entry_of(take(&s->fresh), a->seq,
 			E_PRESENT | E_DIRTY | (a->prot & MMSHIM_WRITE ? E_WRITABLE : 0));
 }
@@ -124,16 +124,16 @@ static uint64_t written_page(struct mmshim *mm, const struct vma_attr *a, _Atomi
 			     uint64_t address, struct supplies *s)
 {
 	uint64_t entry = rl_load(e, relaxed), start = address & ~(MMSHIM_PAGE - 1);
-	struct frame *f = mm_frame(mm->machine, entry_frame(entry));
+	struct frame *f = rl_mm_frame(mm->machine, entry_frame(entry));
 
 	if (is_shared(a) || (!is_cached(mm, entry) && rl_load(&f->refs, acquire) == 1))
 		return entry | E_WRITABLE;
 	rl_exchange(e, 0, acq_rel);
-	mm_shoot_down(mm, start, start + MMSHIM_PAGE);
-	mm_frame_copy(mm->machine, s->fresh, entry_frame(entry));
-	mm_add(&f->maps, -1, relaxed);
-	mm_frame_put(mm, entry_frame(entry));
-	mm_count(mm, C_COPIED);
+	rl_mm_shoot_down(mm, start, start + MMSHIM_PAGE);
+	rl_mm_frame_copy(mm->machine, s->fresh, entry_frame(entry));
+	rl_mm_add(&f->maps, -1, relaxed);
+	rl_mm_frame_put(mm, entry_frame(entry));
+	rl_mm_count(mm, C_COPIED);
 	return entry_of(take(&s->fresh), a->seq, E_PRESENT | E_WRITABLE | E_DIRTY);
 }
 
@@ -148,8 +148,8 @@ static bool install(struct mmshim *mm, const struct vma_attr *a, struct table *l
 	if ((entry & ~marks) != (seen & ~marks))
 		return false;
 	if (leaf->dead) {
-		mm_violation(mm, "an entry for page %#llx is set in a table that was taken out",
-			     (unsigned long long)page_of(address));
+		rl_mm_violation(mm, "an entry for page %#llx is set in a table that was taken out",
+				(unsigned long long)page_of(address));
 		return true;
 	}
 	if (entry == 0 || entry & E_SWAPPED) {
@@ -168,37 +168,37 @@ static bool install(struct mmshim *mm, const struct vma_attr *a, struct table *l
 	return true;
 }
 
-int mm_handle_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t address, unsigned prot,
-		    unsigned flags)
+int rl_mm_handle_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t address, unsigned prot,
+		       unsigned flags)
 {
 	struct supplies s = { 0 };
 	bool done = false;
 
-	if (!mm_allows(a, prot))
+	if (!rl_mm_allows(a, prot))
 		return EFAULT;
 	while (!done) {
 		uint64_t seen = 0;
 
-		mm_read_lock();
-		struct table *leaf = mm_leaf(mm, address, false);
+		rl_mm_read_lock();
+		struct table *leaf = rl_mm_leaf(mm, address, false);
 		if (leaf)
 			seen = rl_load(&leaf->e[slot_of(0, address)], acquire);
-		mm_read_unlock();
+		rl_mm_read_unlock();
 		if (suffices(seen, prot))
 			return 0;
 		int error = get_supplies(mm, a, address, prot, flags, seen, &s);
 		if (error)
 			return error;
-		mm_point(mm, MMSHIM_BEFORE_INSTALL, address);
+		rl_mm_point(mm, MMSHIM_BEFORE_INSTALL, address);
 
-		mm_read_lock(); /* a lock is all that is waited for in here, and briefly */
-		leaf = mm_leaf(mm, address, true);
+		rl_mm_read_lock(); /* a lock is all that is waited for in here, and briefly */
+		leaf = rl_mm_leaf(mm, address, true);
 		if (leaf) {
 			pthread_mutex_lock(&leaf->lock);
 			done = install(mm, a, leaf, address, seen, &s);
 			pthread_mutex_unlock(&leaf->lock);
 		}
-		mm_read_unlock();
+		rl_mm_read_unlock();
 		give_back(mm, &s);
 		if (!leaf)
 			return RETRY_MEMORY;
@@ -208,29 +208,29 @@ int mm_handle_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t addres
 	return 0;
 }
 
-int mm_wait_for_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t address, int why,
-		      unsigned *attempts)
+int rl_mm_wait_for_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t address, int why,
+			 unsigned *attempts)
 {
 	uint32_t frame;
 
-	mm_count(mm, C_RETRY);
+	rl_mm_count(mm, C_RETRY);
 	if (why == RETRY_IO) {
-		int error =
-		    mm_file_get(mm, a->file, a->offset + page_of(address - a->start), true, &frame);
+		int error = rl_mm_file_get(mm, a->file, a->offset + page_of(address - a->start),
+					   true, &frame);
 		if (!error)
-			mm_frame_put(mm, frame);
+			rl_mm_frame_put(mm, frame);
 		if (error != RETRY_MEMORY)
 			return error;
 	}
-	return mm_wait_for_memory(mm, attempts);
+	return rl_mm_wait_for_memory(mm, attempts);
 }
 
-bool mm_grow(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
+bool rl_mm_grow(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
 {
-	struct call *call = mm_call_begin(mm);
+	struct call *call = rl_mm_call_begin(mm);
 	struct vma_attr a;
 
-	if (mm_growable(mm, address, &a)) {
+	if (rl_mm_growable(mm, address, &a)) {
 		struct edit e = { .kind = EDIT_MAP,
 				  .start = a.start,
 				  .end = a.end,
@@ -238,9 +238,9 @@ bool mm_grow(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
 				  .n = 1,
 				  .only_if_empty = true }; /* or another thread has */
 
-		if (mm_edit(mm, &e) == 0)
-			mm_count(mm, C_GROWN);
+		if (rl_mm_edit(mm, &e) == 0)
+			rl_mm_count(mm, C_GROWN);
 	}
-	mm_call_end(mm, call);
-	return mm_lookup(mm, address, ret);
+	rl_mm_call_end(mm, call);
+	return rl_mm_lookup(mm, address, ret);
 }

@@ -36,13 +36,13 @@ int mmshim_file_open(struct mmshim *mm, uint64_t pages, unsigned flags, struct m
 	return 0;
 }
 
-void mm_files_end(struct machine *m)
+void rl_mm_files_end(struct machine *m)
 {
 	while (m->files) {
 		struct mmshim_file *file = m->files;
 
 		for (uint64_t i = 0; i < file->n; i++) {
-			struct frame *f = mm_frame(m, file->pages[i].frame);
+			struct frame *f = rl_mm_frame(m, file->pages[i].frame);
 
 			if (!file->pages[i].frame)
 				continue;
@@ -70,26 +70,26 @@ static void take_time(uint64_t ns)
 static int read_page(struct mmshim *mm, struct mmshim_file *file, uint64_t page,
 		     uint32_t *ret_frame)
 {
-	int error = mm_point(mm, MMSHIM_IN_IO, page << PAGE_SHIFT);
+	int error = rl_mm_point(mm, MMSHIM_IN_IO, page << PAGE_SHIFT);
 
 	if (error)
 		return error;
-	uint32_t frame = mm_frame_get(mm, page << PAGE_SHIFT);
+	uint32_t frame = rl_mm_frame_get(mm, page << PAGE_SHIFT);
 	if (!frame)
 		return RETRY_MEMORY;
 	take_time(mm->config.io_ns);
-	struct frame *f = mm_frame(mm->machine, frame);
+	struct frame *f = rl_mm_frame(mm->machine, frame);
 	rl_store(&f->file_page, page, relaxed);
 	rl_store(&f->file, file, release);
 	rl_store(&f->word, file->pages[page].disk_word, relaxed);
 	rl_store(&f->tag, file->pages[page].disk_tag, relaxed);
 	*ret_frame = frame;
-	mm_count(mm, C_MAJOR);
+	rl_mm_count(mm, C_MAJOR);
 	return 0;
 }
 
-int mm_file_get(struct mmshim *mm, struct mmshim_file *file, uint64_t page, bool may_wait,
-		uint32_t *ret_frame)
+int rl_mm_file_get(struct mmshim *mm, struct mmshim_file *file, uint64_t page, bool may_wait,
+		   uint32_t *ret_frame)
 {
 	int error = 0;
 
@@ -113,17 +113,17 @@ int mm_file_get(struct mmshim *mm, struct mmshim_file *file, uint64_t page, bool
 		pthread_cond_broadcast(&file->changed);
 	}
 	if (!error) {
-		mm_add(&mm_frame(mm->machine, p->frame)->refs, 1, relaxed);
+		rl_mm_add(&rl_mm_frame(mm->machine, p->frame)->refs, 1, relaxed);
 		*ret_frame = p->frame;
 	}
 	pthread_mutex_unlock(&file->lock);
 	return error;
 }
 
-bool mm_file_drop(struct mmshim_file *file, uint64_t page, uint32_t frame)
+bool rl_mm_file_drop(struct mmshim_file *file, uint64_t page, uint32_t frame)
 {
 	struct file_page *p = &file->pages[page];
-	struct frame *f = mm_frame(file->machine, frame);
+	struct frame *f = rl_mm_frame(file->machine, frame);
 	bool dropped = false;
 
 	if (pthread_mutex_trylock(&file->lock))

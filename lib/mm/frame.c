@@ -20,19 +20,19 @@ static uint32_t pop_frame(struct machine *m)
 	return frame;
 }
 
-uint32_t mm_frame_get(struct mmshim *mm, uint64_t address)
+uint32_t rl_mm_frame_get(struct mmshim *mm, uint64_t address)
 {
 	struct machine *m = mm->machine;
 
-	if (mm_point(mm, MMSHIM_IN_ALLOC, address))
+	if (rl_mm_point(mm, MMSHIM_IN_ALLOC, address))
 		return 0;
 	uint32_t frame = pop_frame(m);
 	if (rl_load(&m->n_free, relaxed) < m->n_frames / 16)
-		mm_memory_is_low(m);
+		rl_mm_memory_is_low(m);
 	if (!frame)
 		return 0;
 
-	struct frame *f = mm_frame(m, frame);
+	struct frame *f = rl_mm_frame(m, frame);
 	rl_store(&f->tag, 0, relaxed);
 	rl_store(&f->word, 0, relaxed);
 	rl_store(&f->owner, 0, relaxed);
@@ -43,19 +43,19 @@ uint32_t mm_frame_get(struct mmshim *mm, uint64_t address)
 	return frame;
 }
 
-void mm_frame_put(struct mmshim *mm, uint32_t frame)
+void rl_mm_frame_put(struct mmshim *mm, uint32_t frame)
 {
 	struct machine *m = mm->machine;
-	struct frame *f = mm_frame(m, frame);
+	struct frame *f = rl_mm_frame(m, frame);
 	/* acq_rel: who frees comes after all who used it */
-	int32_t refs = mm_add(&f->refs, -1, acq_rel) - 1;
+	int32_t refs = rl_mm_add(&f->refs, -1, acq_rel) - 1;
 
 	if (refs > 0)
 		return;
 	if (refs < 0 || rl_load(&f->state, relaxed) != FRAME_USED || rl_load(&f->maps, relaxed)) {
-		mm_violation(mm, "frame %u is given back: %d references, mapped %d times, %s",
-			     frame, refs, rl_load(&f->maps, relaxed),
-			     rl_load(&f->state, relaxed) == FRAME_USED ? "in use" : "free");
+		rl_mm_violation(mm, "frame %u is given back: %d references, mapped %d times, %s",
+				frame, refs, rl_load(&f->maps, relaxed),
+				rl_load(&f->state, relaxed) == FRAME_USED ? "in use" : "free");
 		return;
 	}
 	if (mm->mutant == MUTANT_LOST_FRAME && frame % 8 == 0)
@@ -68,20 +68,20 @@ void mm_frame_put(struct mmshim *mm, uint32_t frame)
 	pthread_mutex_unlock(&m->frames_lock);
 }
 
-void mm_frame_copy(struct machine *m, uint32_t to, uint32_t from)
+void rl_mm_frame_copy(struct machine *m, uint32_t to, uint32_t from)
 {
-	rl_store(&mm_frame(m, to)->tag, rl_load(&mm_frame(m, from)->tag, acquire), relaxed);
-	rl_store(&mm_frame(m, to)->word, rl_load(&mm_frame(m, from)->word, relaxed), relaxed);
+	rl_store(&rl_mm_frame(m, to)->tag, rl_load(&rl_mm_frame(m, from)->tag, acquire), relaxed);
+	rl_store(&rl_mm_frame(m, to)->word, rl_load(&rl_mm_frame(m, from)->word, relaxed), relaxed);
 }
 
-uint64_t mm_owner(const struct mmshim *mm, uint64_t address)
+uint64_t rl_mm_owner(const struct mmshim *mm, uint64_t address)
 {
 	return mm->id << 36 | page_of(address);
 }
 
 /* ---- Swap ---- */
 
-uint32_t mm_slot_get(struct machine *m, uint32_t frame)
+uint32_t rl_mm_slot_get(struct machine *m, uint32_t frame)
 {
 	pthread_mutex_lock(&m->swap_lock);
 	uint32_t slot = m->first_free_slot;
@@ -91,22 +91,22 @@ uint32_t mm_slot_get(struct machine *m, uint32_t frame)
 		m->first_free_slot = s->next_free;
 		m->n_free_slots--;
 		s->refs = 1;
-		s->tag = rl_load(&mm_frame(m, frame)->tag, acquire);
-		s->word = rl_load(&mm_frame(m, frame)->word, relaxed);
+		s->tag = rl_load(&rl_mm_frame(m, frame)->tag, acquire);
+		s->word = rl_load(&rl_mm_frame(m, frame)->word, relaxed);
 	}
 	pthread_mutex_unlock(&m->swap_lock);
 	return slot;
 }
 
-void mm_slot_read(struct machine *m, uint32_t slot, uint32_t into)
+void rl_mm_slot_read(struct machine *m, uint32_t slot, uint32_t into)
 {
 	pthread_mutex_lock(&m->swap_lock);
-	rl_store(&mm_frame(m, into)->tag, m->slots[slot].tag, relaxed);
-	rl_store(&mm_frame(m, into)->word, m->slots[slot].word, relaxed);
+	rl_store(&rl_mm_frame(m, into)->tag, m->slots[slot].tag, relaxed);
+	rl_store(&rl_mm_frame(m, into)->word, m->slots[slot].word, relaxed);
 	pthread_mutex_unlock(&m->swap_lock);
 }
 
-void mm_slot_put(struct machine *m, uint32_t slot)
+void rl_mm_slot_put(struct machine *m, uint32_t slot)
 {
 	pthread_mutex_lock(&m->swap_lock);
 	struct slot *s = &m->slots[slot];
@@ -118,7 +118,7 @@ void mm_slot_put(struct machine *m, uint32_t slot)
 	pthread_mutex_unlock(&m->swap_lock);
 }
 
-void mm_slot_share(struct machine *m, uint32_t slot)
+void rl_mm_slot_share(struct machine *m, uint32_t slot)
 {
 	pthread_mutex_lock(&m->swap_lock);
 	m->slots[slot].refs++;
@@ -156,7 +156,7 @@ static void machine_free(struct machine *m)
 	free(m);
 }
 
-int mm_machine_new(const struct mmshim_config *config, struct machine **ret)
+int rl_mm_machine_new(const struct mmshim_config *config, struct machine **ret)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 
@@ -185,15 +185,15 @@ int mm_machine_new(const struct mmshim_config *config, struct machine **ret)
 	rl_store(&m->users, 1, relaxed);
 	if (config->flags & MMSHIM_BACKGROUND)
 		m->has_background =
-		    pthread_create(&m->background, NULL, mm_reclaim_in_background, m) == 0;
+		    pthread_create(&m->background, NULL, rl_mm_reclaim_in_background, m) == 0;
 	*ret = m;
 	return 0;
 }
 
-void mm_machine_put(struct machine *m, bool *ret_balanced)
+void rl_mm_machine_put(struct machine *m, bool *ret_balanced)
 {
 	*ret_balanced = true;
-	if (mm_add(&m->users, -1, acq_rel) != 1)
+	if (rl_mm_add(&m->users, -1, acq_rel) != 1)
 		return;
 	if (m->has_background) {
 		pthread_mutex_lock(&m->wake_lock);
@@ -202,9 +202,9 @@ void mm_machine_put(struct machine *m, bool *ret_balanced)
 		pthread_mutex_unlock(&m->wake_lock);
 		pthread_join(m->background, NULL);
 	}
-	mm_files_end(m);
+	rl_mm_files_end(m);
 	*ret_balanced = rl_load(&m->n_free, relaxed) == m->n_frames &&
 			m->n_free_slots == m->n_slots;
-	mm_pool_end(m);
+	rl_mm_pool_end(m);
 	machine_free(m);
 }

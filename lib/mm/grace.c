@@ -20,40 +20,40 @@ void __tsan_release(void *);
 static char sections_end, periods_begin; /* addresses only */
 static _Thread_local unsigned depth;
 
-void mm_read_lock(void)
+void rl_mm_read_lock(void)
 {
 	urcu_bp_read_lock();
 	depth++;
 	tsan_acquire(&periods_begin);
 }
 
-void mm_read_unlock(void)
+void rl_mm_read_unlock(void)
 {
 	tsan_release(&sections_end);
 	depth--;
 	urcu_bp_read_unlock();
 }
 
-bool mm_in_read_section(void)
+bool rl_mm_in_read_section(void)
 {
 	return depth > 0;
 }
 
-void mm_synchronize(void)
+void rl_mm_synchronize(void)
 {
 	tsan_release(&periods_begin);
 	urcu_bp_synchronize_rcu();
 	tsan_acquire(&sections_end);
 }
 
-void mm_retirement_init(struct retirement *r)
+void rl_mm_retirement_init(struct retirement *r)
 {
 	pthread_mutex_init(&r->lock, NULL);
 	r->first = NULL;
 	r->n = 0;
 }
 
-void mm_retire(struct retirement *r, struct retired *what, void (*free_it)(struct retired *))
+void rl_mm_retire(struct retirement *r, struct retired *what, void (*free_it)(struct retired *))
 {
 	what->free = free_it;
 	pthread_mutex_lock(&r->lock);
@@ -63,7 +63,7 @@ void mm_retire(struct retirement *r, struct retired *what, void (*free_it)(struc
 	pthread_mutex_unlock(&r->lock);
 }
 
-void mm_reap(struct retirement *r, size_t at_least)
+void rl_mm_reap(struct retirement *r, size_t at_least)
 {
 	pthread_mutex_lock(&r->lock);
 	struct retired *list = r->n >= at_least ? r->first : NULL;
@@ -75,7 +75,7 @@ void mm_reap(struct retirement *r, size_t at_least)
 
 	if (!list)
 		return;
-	mm_synchronize();
+	rl_mm_synchronize();
 	while (list) {
 		struct retired *next = list->next;
 
@@ -84,8 +84,8 @@ void mm_reap(struct retirement *r, size_t at_least)
 	}
 }
 
-void mm_retirement_end(struct retirement *r)
+void rl_mm_retirement_end(struct retirement *r)
 {
-	mm_reap(r, 1);
+	rl_mm_reap(r, 1);
 	pthread_mutex_destroy(&r->lock);
 }

@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-void mm_read_lock(void);
-void mm_read_unlock(void);
-bool mm_in_read_section(void);
-void mm_synchronize(void);
+void rl_mm_read_lock(void);
+void rl_mm_read_unlock(void);
+bool rl_mm_in_read_section(void);
+void rl_mm_synchronize(void);
 
 /* What has been taken out, and is freed once nobody can be looking at it. */
 struct retired {
@@ -27,10 +27,10 @@ struct retirement {
 	size_t n;
 };
 
-void mm_retirement_init(struct retirement *);
-void mm_retire(struct retirement *, struct retired *, void (*free_it)(struct retired *));
+void rl_mm_retirement_init(struct retirement *);
+void rl_mm_retire(struct retirement *, struct retired *, void (*free_it)(struct retired *));
 /* Free what has been retired, if it is at least so many; outside of sections. */
-void mm_reap(struct retirement *, size_t at_least);
-void mm_retirement_end(struct retirement *);
+void rl_mm_reap(struct retirement *, size_t at_least);
+void rl_mm_retirement_end(struct retirement *);
 
 #endif

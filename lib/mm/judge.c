@@ -417,7 +417,7 @@ static void object(struct court *court, const struct access *a, const char *why)
 {
 	static const char *const ops[] = { "load", "store", "write to the file" };
 
-	mm_violation(
+	rl_mm_violation(
 	    court->mm, "%s of page %#llx, %lld ns long, by an entry of change %u, %s %#llx: %s",
 	    ops[a->op], (unsigned long long)a->page, (long long)(a->end - a->start), a->seq,
 	    a->op == ACCESS_LOAD ? "saw" : "wrote", (unsigned long long)a->tag, why);
@@ -625,7 +625,7 @@ static void close_court(struct court *court)
 	free(court->spaces);
 }
 
-int mm_judge(struct mmshim *mm, uint64_t *ret_checked)
+int rl_mm_judge(struct mmshim *mm, uint64_t *ret_checked)
 {
 	struct court court = { .mm = mm };
 

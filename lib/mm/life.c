@@ -8,8 +8,8 @@
 #include "mm/oracle.h"
 
 static const struct protocol *const protocols[] = {
-	&protocol_mmap_sem, &protocol_mmap_sem_range, &protocol_retry,	     &protocol_populate,
-	&protocol_coarse,   &protocol_fine,	      &protocol_fine_chosen,
+	&rl_mm_mmap_sem, &rl_mm_mmap_sem_range, &rl_mm_retry,	    &rl_mm_populate,
+	&rl_mm_coarse,	 &rl_mm_fine,		&rl_mm_fine_chosen,
 };
 enum { N_PROTOCOLS = sizeof(protocols) / sizeof(protocols[0]) };
 
@@ -143,12 +143,12 @@ static void unlink_space(struct mmshim *mm)
 /* What is left when nothing is mapped; the machine is for the caller to put. */
 static void free_space(struct mmshim *mm)
 {
-	mm_thread_space_goes(mm);
-	mm_index_end(mm);
-	mm_retirement_end(&mm->retirement);
-	mm_tables_end(mm);
-	mm_threads_end(mm);
-	mm_oracle_end(mm);
+	rl_mm_thread_space_goes(mm);
+	rl_mm_index_end(mm);
+	rl_mm_retirement_end(&mm->retirement);
+	rl_mm_tables_end(mm);
+	rl_mm_threads_end(mm);
+	rl_mm_oracle_end(mm);
 	pthread_mutex_destroy(&mm->index_lock);
 	free(mm);
 }
@@ -164,13 +164,13 @@ static int new_space(struct mmshim *blank, struct machine *machine, struct mmshi
 	mm->machine = machine;
 	mm->heap_start = mm->heap_end = UINT64_C(1) << 32;
 	pthread_mutex_init(&mm->index_lock, NULL);
-	mm_retirement_init(&mm->retirement);
-	mm_thread_space_is_born(mm);
-	int error = mm_oracle_init(mm);
+	rl_mm_retirement_init(&mm->retirement);
+	rl_mm_thread_space_is_born(mm);
+	int error = rl_mm_oracle_init(mm);
 	if (!error)
-		error = mm_index_init(mm);
+		error = rl_mm_index_init(mm);
 	if (!error)
-		error = mm_tables_init(mm);
+		error = rl_mm_tables_init(mm);
 	if (!error)
 		error = mm->protocol->init(mm);
 	if (error) {
@@ -193,12 +193,12 @@ int mmshim_create(struct mmshim **ret, const struct mmshim_config *config)
 		return EINVAL;
 	int error = configure(&blank);
 	if (!error)
-		error = mm_machine_new(&blank.config, &machine);
+		error = rl_mm_machine_new(&blank.config, &machine);
 	if (error)
 		return error;
 	error = new_space(&blank, machine, ret);
 	if (error)
-		mm_machine_put(machine, &balanced);
+		rl_mm_machine_put(machine, &balanced);
 	return error;
 }
 
@@ -210,11 +210,11 @@ int mmshim_destroy(struct mmshim *mm)
 		return EINVAL;
 	struct machine *machine = mm->machine;
 	unlink_space(mm); /* no reclaim from here on */
-	mm_zap(mm, 0, MMSHIM_TOP, UINT32_MAX);
+	rl_mm_zap(mm, 0, MMSHIM_TOP, UINT32_MAX);
 	mm->protocol->end(mm);
 	bool sound = rl_load(&mm->violations, relaxed) == 0;
 	free_space(mm);
-	mm_machine_put(machine, &balanced);
+	rl_mm_machine_put(machine, &balanced);
 	return sound && balanced ? 0 : EPROTO;
 }
 
@@ -229,28 +229,28 @@ int mmshim_fork(struct mmshim *mm, struct mmshim **ret_child)
 	blank.protocol = mm->protocol;
 	blank.mutant = mm->mutant;
 	blank.caps = mm->caps;
-	mm_add(&mm->machine->users, 1, relaxed);
+	rl_mm_add(&mm->machine->users, 1, relaxed);
 	int error = new_space(&blank, mm->machine, &child);
 	if (error) {
-		mm_add(&mm->machine->users, -1, relaxed);
+		rl_mm_add(&mm->machine->users, -1, relaxed);
 		return error;
 	}
 
-	struct call *call = mm_call_begin(child);
+	struct call *call = rl_mm_call_begin(child);
 	mm->protocol->lock_all(mm, &hold);
 	child->heap_end = mm->heap_end;
-	error = mm_index_copy(child, mm);
+	error = rl_mm_index_copy(child, mm);
 	if (!error)
-		error = mm_fork_tables(mm, child);
+		error = rl_mm_fork_tables(mm, child);
 	mm->protocol->unlock(mm, &hold);
-	mm_call_end(child, call);
+	rl_mm_call_end(child, call);
 	if (error) {
 		mmshim_destroy(child);
 		return error;
 	}
 	if (child->history) {
 		child->history->parent = mm;
-		child->history->forked = mm_now();
+		child->history->forked = rl_mm_now();
 	}
 	*ret_child = child;
 	return 0;
@@ -300,9 +300,9 @@ int mmshim_stats(struct mmshim *mm, struct mmshim_stats *ret)
 	add_up(mm, c, buckets, &max);
 	for (int i = 0; i < HISTOGRAM; i++)
 		timed += buckets[i];
-	mm_read_lock();
-	uint64_t mappings = mm_index(mm)->n;
-	mm_read_unlock();
+	rl_mm_read_lock();
+	uint64_t mappings = rl_mm_index(mm)->n;
+	rl_mm_read_unlock();
 	*ret = (struct mmshim_stats){
 		.faults = c[C_FAULTS],
 		.faults_major = c[C_MAJOR],

@@ -98,31 +98,31 @@ struct edit {
 	uint64_t dead;		 /* set: how many dead VMAs it replaced */
 };
 
-int mm_edit(struct mmshim *, struct edit *);
+int rl_mm_edit(struct mmshim *, struct edit *);
 /* The VMA that contains address; the caller is in a read section or holds the index lock. */
-const struct vma *mm_find(const struct index *, uint64_t address);
+const struct vma *rl_mm_find(const struct index *, uint64_t address);
 /* How many of the index end at or below address. */
-size_t mm_below(const struct index *, uint64_t address);
-const struct index *mm_index(struct mmshim *);
-bool mm_lookup(struct mmshim *, uint64_t address, struct vma_attr *ret);
-bool mm_is_empty(struct mmshim *, uint64_t start, uint64_t end);
+size_t rl_mm_below(const struct index *, uint64_t address);
+const struct index *rl_mm_index(struct mmshim *);
+bool rl_mm_lookup(struct mmshim *, uint64_t address, struct vma_attr *ret);
+bool rl_mm_is_empty(struct mmshim *, uint64_t start, uint64_t end);
 /* Is every page mapped? */
-bool mm_is_covered(struct mmshim *, uint64_t start, uint64_t end);
+bool rl_mm_is_covered(struct mmshim *, uint64_t start, uint64_t end);
 /* What is mapped within [start, end), trimmed to it; malloc()ed.  False: no memory. */
-bool mm_copy_of(struct mmshim *, uint64_t start, uint64_t end, struct vma_attr **ret,
-		size_t *ret_n);
+bool rl_mm_copy_of(struct mmshim *, uint64_t start, uint64_t end, struct vma_attr **ret,
+		   size_t *ret_n);
 /* A hole of this size at or above lo; under the index lock.  Goes on from *ret_hole_end. */
-bool mm_hole(struct mmshim *, uint64_t size, uint64_t lo, uint64_t hi, uint64_t *ret_start,
-	     uint64_t *ret_end);
+bool rl_mm_hole(struct mmshim *, uint64_t size, uint64_t lo, uint64_t hi, uint64_t *ret_start,
+		uint64_t *ret_end);
 /* A stack that a fault at address would extend: what would be added. */
-bool mm_growable(struct mmshim *, uint64_t address, struct vma_attr *ret);
-void mm_index_lock(struct mmshim *);
-void mm_index_unlock(struct mmshim *);
-void mm_vma_used(struct mmshim *, const struct vma *, uint64_t address);
-int mm_index_init(struct mmshim *);
-int mm_index_copy(struct mmshim *child, struct mmshim *parent);
-void mm_index_end(struct mmshim *);
-void mm_pool_end(struct machine *);
+bool rl_mm_growable(struct mmshim *, uint64_t address, struct vma_attr *ret);
+void rl_mm_index_lock(struct mmshim *);
+void rl_mm_index_unlock(struct mmshim *);
+void rl_mm_vma_used(struct mmshim *, const struct vma *, uint64_t address);
+int rl_mm_index_init(struct mmshim *);
+int rl_mm_index_copy(struct mmshim *child, struct mmshim *parent);
+void rl_mm_index_end(struct mmshim *);
+void rl_mm_pool_end(struct machine *);
 
 /* ---- Page tables ---- */
 
@@ -176,15 +176,15 @@ static inline unsigned slot_of(unsigned level, uint64_t address)
 }
 
 /* The leaf that maps address; made if it is not there and make is set (NULL: no memory). */
-struct table *mm_leaf(struct mmshim *, uint64_t address, bool make);
+struct table *rl_mm_leaf(struct mmshim *, uint64_t address, bool make);
 /* Call fn for each leaf's part of [start, end), which is locked meanwhile. */
-typedef int mm_leaf_fn(struct mmshim *, struct table *, uint64_t start, uint64_t end, void *arg);
-int mm_each_leaf(struct mmshim *, uint64_t start, uint64_t end, mm_leaf_fn *, void *arg);
+typedef int rl_mm_leaf_fn(struct mmshim *, struct table *, uint64_t start, uint64_t end, void *arg);
+int rl_mm_each_leaf(struct mmshim *, uint64_t start, uint64_t end, rl_mm_leaf_fn *, void *arg);
 /* Take out the tables that touch [start, end) and map nothing outside [floor, ceiling). */
-void mm_free_tables(struct mmshim *, uint64_t start, uint64_t end, uint64_t floor,
-		    uint64_t ceiling);
-int mm_tables_init(struct mmshim *);
-void mm_tables_end(struct mmshim *);
+void rl_mm_free_tables(struct mmshim *, uint64_t start, uint64_t end, uint64_t floor,
+		       uint64_t ceiling);
+int rl_mm_tables_init(struct mmshim *);
+void rl_mm_tables_end(struct mmshim *);
 
 /* ---- Memory ---- */
 
@@ -193,7 +193,7 @@ enum frame_state { FRAME_FREE, FRAME_USED };
 struct frame {
 	_Atomic uint64_t tag;	/* who wrote it last; oracle.h */
 	_Atomic uint64_t word;	/* what */
-	_Atomic uint64_t owner; /* where an anonymous one is mapped: mm_owner(); 0: nowhere */
+	_Atomic uint64_t owner; /* where an anonymous one is mapped: rl_mm_owner(); 0: nowhere */
 	_Atomic int32_t refs;	/* entries, pins, and the cache of a file */
 	_Atomic int32_t maps;	/* entries alone */
 	_Atomic uint32_t state;
@@ -237,31 +237,31 @@ struct machine {
 	bool low, stop; /* under wake_lock */
 };
 
-int mm_machine_new(const struct mmshim_config *, struct machine **ret);
-void mm_machine_put(struct machine *, bool *ret_balanced);
+int rl_mm_machine_new(const struct mmshim_config *, struct machine **ret);
+void rl_mm_machine_put(struct machine *, bool *ret_balanced);
 
-static inline struct frame *mm_frame(struct machine *m, uint32_t frame)
+static inline struct frame *rl_mm_frame(struct machine *m, uint32_t frame)
 {
 	return &m->frames[frame];
 }
 
 /* A zeroed frame with one reference; 0: none, or the point failed it. */
-uint32_t mm_frame_get(struct mmshim *, uint64_t address);
-void mm_frame_put(struct mmshim *, uint32_t frame);
-void mm_frame_copy(struct machine *, uint32_t to, uint32_t from);
-uint32_t mm_slot_get(struct machine *, uint32_t frame); /* 0: swap is full */
-void mm_slot_read(struct machine *, uint32_t slot, uint32_t into);
-void mm_slot_put(struct machine *, uint32_t slot);
-void mm_slot_share(struct machine *, uint32_t slot);
-uint64_t mm_owner(const struct mmshim *, uint64_t address);
+uint32_t rl_mm_frame_get(struct mmshim *, uint64_t address);
+void rl_mm_frame_put(struct mmshim *, uint32_t frame);
+void rl_mm_frame_copy(struct machine *, uint32_t to, uint32_t from);
+uint32_t rl_mm_slot_get(struct machine *, uint32_t frame); /* 0: swap is full */
+void rl_mm_slot_read(struct machine *, uint32_t slot, uint32_t into);
+void rl_mm_slot_put(struct machine *, uint32_t slot);
+void rl_mm_slot_share(struct machine *, uint32_t slot);
+uint64_t rl_mm_owner(const struct mmshim *, uint64_t address);
 
 /* Make frames free, if there are none. */
 enum reclaimed { RECLAIM_NOTHING, RECLAIM_BUSY, RECLAIM_DONE };
-enum reclaimed mm_reclaim(struct mmshim *, unsigned n);
+enum reclaimed rl_mm_reclaim(struct mmshim *, unsigned n);
 /* The same by one who holds nothing, and comes again until this is ENOMEM. */
-int mm_wait_for_memory(struct mmshim *, unsigned *attempts);
-void *mm_reclaim_in_background(void *machine);
-void mm_memory_is_low(struct machine *);
+int rl_mm_wait_for_memory(struct mmshim *, unsigned *attempts);
+void *rl_mm_reclaim_in_background(void *machine);
+void rl_mm_memory_is_low(struct machine *);
 
 /* ---- Files ---- */
 
@@ -282,11 +282,11 @@ struct mmshim_file {
 };
 
 /* The page's frame, with a reference.  RETRY_IO where may_wait is false, and it had to. */
-int mm_file_get(struct mmshim *, struct mmshim_file *, uint64_t page, bool may_wait,
-		uint32_t *ret_frame);
+int rl_mm_file_get(struct mmshim *, struct mmshim_file *, uint64_t page, bool may_wait,
+		   uint32_t *ret_frame);
 /* Give a clean page's frame up, or write it back and do so; only tries. */
-bool mm_file_drop(struct mmshim_file *, uint64_t page, uint32_t frame);
-void mm_files_end(struct machine *);
+bool rl_mm_file_drop(struct mmshim_file *, uint64_t page, uint32_t frame);
+void rl_mm_files_end(struct machine *);
 
 /* ---- Threads ---- */
 
@@ -335,13 +335,13 @@ struct thread {
 	struct call *call; /* that is being made */
 };
 
-struct thread *mm_self(struct mmshim *); /* NULL: no memory */
-void mm_count(struct mmshim *, enum counter);
+struct thread *rl_mm_self(struct mmshim *); /* NULL: no memory */
+void rl_mm_count(struct mmshim *, enum counter);
 /* Take [start, end) out of all TLBs. */
-void mm_shoot_down(struct mmshim *, uint64_t start, uint64_t end);
-void mm_threads_end(struct mmshim *);
-void mm_thread_space_is_born(struct mmshim *);
-void mm_thread_space_goes(struct mmshim *);
+void rl_mm_shoot_down(struct mmshim *, uint64_t start, uint64_t end);
+void rl_mm_threads_end(struct mmshim *);
+void rl_mm_thread_space_is_born(struct mmshim *);
+void rl_mm_thread_space_goes(struct mmshim *);
 
 /* ---- Protocols ---- */
 
@@ -393,8 +393,8 @@ struct protocol {
 	int (*populate)(struct mmshim *, uint64_t start, uint64_t end, uint32_t birth);
 };
 
-extern const struct protocol protocol_mmap_sem, protocol_mmap_sem_range, protocol_retry,
-    protocol_populate, protocol_coarse, protocol_fine, protocol_fine_chosen;
+extern const struct protocol rl_mm_mmap_sem, rl_mm_mmap_sem_range, rl_mm_retry, rl_mm_populate,
+    rl_mm_coarse, rl_mm_fine, rl_mm_fine_chosen;
 
 /* Each breaks one thing. */
 enum mutant {
@@ -449,10 +449,10 @@ struct mmshim {
 	char report[512];
 };
 
-int64_t mm_now(void);
+int64_t rl_mm_now(void);
 
 /* Tell that a point is reached; its errno. */
-static inline int mm_point(struct mmshim *mm, enum mmshim_point point, uint64_t address)
+static inline int rl_mm_point(struct mmshim *mm, enum mmshim_point point, uint64_t address)
 {
 	return rl_unlikely(mm->config.inject != NULL)
 		   ? mm->config.inject(mm->config.inject_arg, point, address)
@@ -462,27 +462,27 @@ static inline int mm_point(struct mmshim *mm, enum mmshim_point point, uint64_t 
 /* ---- Faults and changes: how a thing is done, once the protocol has locked ---- */
 
 /* Set the entry for address, by a copy of its mapping.  0, an errno, or RETRY_*. */
-int mm_handle_fault(struct mmshim *, const struct vma_attr *, uint64_t address, unsigned prot,
-		    unsigned flags);
+int rl_mm_handle_fault(struct mmshim *, const struct vma_attr *, uint64_t address, unsigned prot,
+		       unsigned flags);
 /* What the fault waits for outside of all locks, after RETRY_IO or RETRY_MEMORY. */
-int mm_wait_for_fault(struct mmshim *, const struct vma_attr *, uint64_t address, int why,
-		      unsigned *attempts);
-bool mm_allows(const struct vma_attr *, unsigned prot);
+int rl_mm_wait_for_fault(struct mmshim *, const struct vma_attr *, uint64_t address, int why,
+			 unsigned *attempts);
+bool rl_mm_allows(const struct vma_attr *, unsigned prot);
 /* Extend a stack; the caller holds what lets it. */
-bool mm_grow(struct mmshim *, uint64_t address, struct vma_attr *ret);
+bool rl_mm_grow(struct mmshim *, uint64_t address, struct vma_attr *ret);
 
 /* Clear [start, end), made for VMAs before `before`, and give back what it mapped. */
-void mm_zap(struct mmshim *, uint64_t start, uint64_t end, uint32_t before);
+void rl_mm_zap(struct mmshim *, uint64_t start, uint64_t end, uint32_t before);
 /* munmap of what hold covers, for write, in the mode that is configured; gives it up. */
-int mm_unmap_held(struct mmshim *, struct hold *, uint64_t start, uint64_t end);
+int rl_mm_unmap_held(struct mmshim *, struct hold *, uint64_t start, uint64_t end);
 /* mmap of what is held for write. */
-int mm_map_held(struct mmshim *, struct map *, struct edit *);
+int rl_mm_map_held(struct mmshim *, struct map *, struct edit *);
 /* mmap by one who has locked all: chooses the address, replaces what is there. */
-int mm_map_all(struct mmshim *, struct map *);
-int mm_protect_all(struct mmshim *, uint64_t start, uint64_t end, unsigned prot);
-int mm_remap_all(struct mmshim *, struct hold *, uint64_t address, uint64_t old_length,
-		 uint64_t new_length, uint64_t *ret_address);
-int mm_fork_tables(struct mmshim *parent, struct mmshim *child);
-int mm_populate_by_faults(struct mmshim *, uint64_t start, uint64_t end, uint32_t birth);
+int rl_mm_map_all(struct mmshim *, struct map *);
+int rl_mm_protect_all(struct mmshim *, uint64_t start, uint64_t end, unsigned prot);
+int rl_mm_remap_all(struct mmshim *, struct hold *, uint64_t address, uint64_t old_length,
+		    uint64_t new_length, uint64_t *ret_address);
+int rl_mm_fork_tables(struct mmshim *parent, struct mmshim *child);
+int rl_mm_populate_by_faults(struct mmshim *, uint64_t start, uint64_t end, uint32_t birth);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-int64_t mm_now(void)
+int64_t rl_mm_now(void)
 {
 	struct timespec now;
 
@@ -16,12 +16,12 @@ int64_t mm_now(void)
 	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-void mm_violation(struct mmshim *mm, const char *fmt, ...)
+void rl_mm_violation(struct mmshim *mm, const char *fmt, ...)
 {
 	va_list ap;
 
 	pthread_mutex_lock(&mm->report_lock);
-	if (mm_add(&mm->violations, 1, relaxed) == 0) {
+	if (rl_mm_add(&mm->violations, 1, relaxed) == 0) {
 		va_start(ap, fmt);
 		vsnprintf(mm->report, sizeof(mm->report), fmt, ap);
 		va_end(ap);
@@ -31,9 +31,9 @@ void mm_violation(struct mmshim *mm, const char *fmt, ...)
 
 /* ---- Calls and changes ---- */
 
-struct call *mm_call_begin(struct mmshim *mm)
+struct call *rl_mm_call_begin(struct mmshim *mm)
 {
-	struct thread *me = mm->history ? mm_self(mm) : NULL;
+	struct thread *me = mm->history ? rl_mm_self(mm) : NULL;
 
 	if (!me || me->call)
 		return NULL;
@@ -41,7 +41,7 @@ struct call *mm_call_begin(struct mmshim *mm)
 	if (!call)
 		return NULL;
 	call->end = INT64_MAX;
-	call->start = mm_now();
+	call->start = rl_mm_now();
 	pthread_mutex_lock(&mm->history->lock);
 	call->next = mm->history->calls;
 	mm->history->calls = call;
@@ -50,12 +50,12 @@ struct call *mm_call_begin(struct mmshim *mm)
 	return call;
 }
 
-void mm_call_end(struct mmshim *mm, struct call *outermost)
+void rl_mm_call_end(struct mmshim *mm, struct call *outermost)
 {
 	if (!outermost)
 		return;
-	outermost->end = mm_now();
-	mm_self(mm)->call = NULL;
+	outermost->end = rl_mm_now();
+	rl_mm_self(mm)->call = NULL;
 }
 
 static bool note(struct mmshim *mm, const struct change *c)
@@ -75,14 +75,14 @@ static bool note(struct mmshim *mm, const struct change *c)
 	return true;
 }
 
-bool mm_note_change(struct mmshim *mm, const struct edit *e)
+bool rl_mm_note_change(struct mmshim *mm, const struct edit *e)
 {
 	static const enum change_kind kinds[] = { [EDIT_MAP] = CHANGE_MAP,
 						  [EDIT_UNMAP] = CHANGE_UNMAP,
 						  [EDIT_PROTECT] = CHANGE_PROTECT,
 						  [EDIT_MOVE] = CHANGE_MOVE,
 						  [EDIT_MARK] = CHANGE_MARK };
-	struct thread *me = mm->history ? mm_self(mm) : NULL;
+	struct thread *me = mm->history ? rl_mm_self(mm) : NULL;
 	struct change c = { .seq = e->seq,
 			    .start = page_of(e->start),
 			    .end = page_of(e->end),
@@ -103,7 +103,7 @@ bool mm_note_change(struct mmshim *mm, const struct edit *e)
 	return note(mm, &c);
 }
 
-bool mm_note_discard(struct mmshim *mm, uint64_t start, uint64_t end)
+bool rl_mm_note_discard(struct mmshim *mm, uint64_t start, uint64_t end)
 {
 	bool noted = true;
 
@@ -114,7 +114,7 @@ bool mm_note_discard(struct mmshim *mm, uint64_t start, uint64_t end)
 			    .seq = rl_load(&mm->seq, relaxed),
 			    .start = page_of(start),
 			    .end = page_of(end),
-			    .call = mm_self(mm)->call };
+			    .call = rl_mm_self(mm)->call };
 	noted = c.call && note(mm, &c);
 	pthread_mutex_unlock(&mm->index_lock);
 	return noted;
@@ -133,8 +133,8 @@ static struct access *next_place(struct log *log)
 	return &log->chunks[chunk][log->n++ % CHUNK];
 }
 
-struct access *mm_access_begin(struct mmshim *mm, struct thread *me, enum access_op op,
-			       uint64_t page, uint64_t *ret_tag)
+struct access *rl_mm_access_begin(struct mmshim *mm, struct thread *me, enum access_op op,
+				  uint64_t page, uint64_t *ret_tag)
 {
 	struct access *a = NULL;
 
@@ -148,23 +148,23 @@ struct access *mm_access_begin(struct mmshim *mm, struct thread *me, enum access
 	}
 	*a = (struct access){ .page = page, .op = (uint8_t)op, .end = INT64_MAX };
 	*ret_tag = tag_of(me->writer, me->log->n - 1);
-	a->start = mm_now();
+	a->start = rl_mm_now();
 	return a;
 }
 
-void mm_access_end(struct access *a, int error, uint64_t tag, uint64_t entry)
+void rl_mm_access_end(struct access *a, int error, uint64_t tag, uint64_t entry)
 {
 	if (!a)
 		return;
 	a->tag = tag;
 	a->seq = entry_seq(entry);
 	a->error = (uint8_t)error;
-	a->end = mm_now();
+	a->end = rl_mm_now();
 }
 
 /* ---- Life ---- */
 
-int mm_oracle_init(struct mmshim *mm)
+int rl_mm_oracle_init(struct mmshim *mm)
 {
 	pthread_mutex_init(&mm->report_lock, NULL);
 	if (!(mm->config.flags & MMSHIM_CHECK))
@@ -176,7 +176,7 @@ int mm_oracle_init(struct mmshim *mm)
 	return 0;
 }
 
-void mm_oracle_end(struct mmshim *mm)
+void rl_mm_oracle_end(struct mmshim *mm)
 {
 	struct history *h = mm->history;
 
@@ -194,7 +194,7 @@ void mm_oracle_end(struct mmshim *mm)
 	free(h);
 }
 
-void mm_log_free(struct log *log)
+void rl_mm_log_free(struct log *log)
 {
 	for (int i = 0; log && i < CHUNKS; i++)
 		free(log->chunks[i]);

@@ -62,25 +62,25 @@ struct call {
 
 /* ---- Notes ---- */
 
-void mm_violation(struct mmshim *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void rl_mm_violation(struct mmshim *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Around each call that may change mappings.  They nest; the outermost counts. */
-struct call *mm_call_begin(struct mmshim *);
-void mm_call_end(struct mmshim *, struct call *outermost);
+struct call *rl_mm_call_begin(struct mmshim *);
+void rl_mm_call_end(struct mmshim *, struct call *outermost);
 
 /* Under the index lock; false: no memory. */
-bool mm_note_change(struct mmshim *, const struct edit *);
+bool rl_mm_note_change(struct mmshim *, const struct edit *);
 /* The content of [start, end) is about to be thrown away: by madvise. */
-bool mm_note_discard(struct mmshim *, uint64_t start, uint64_t end);
+bool rl_mm_note_discard(struct mmshim *, uint64_t start, uint64_t end);
 
 /* NULL: not noted. */
-struct access *mm_access_begin(struct mmshim *, struct thread *, enum access_op, uint64_t page,
-			       uint64_t *ret_tag);
-void mm_access_end(struct access *, int error, uint64_t tag, uint64_t entry);
+struct access *rl_mm_access_begin(struct mmshim *, struct thread *, enum access_op, uint64_t page,
+				  uint64_t *ret_tag);
+void rl_mm_access_end(struct access *, int error, uint64_t tag, uint64_t entry);
 
-int mm_oracle_init(struct mmshim *);
-void mm_oracle_end(struct mmshim *);
-void mm_log_free(struct log *);
+int rl_mm_oracle_init(struct mmshim *);
+void rl_mm_oracle_end(struct mmshim *);
+void rl_mm_log_free(struct log *);
 
 /* ---- Judgement, at rest ---- */
 
@@ -114,7 +114,7 @@ struct history {
 	int64_t forked;		     /* the fork had ended then */
 };
 
-int mm_judge(struct mmshim *, uint64_t *ret_checked);
-int mm_check_books(struct mmshim *);
+int rl_mm_judge(struct mmshim *, uint64_t *ret_checked);
+int rl_mm_check_books(struct mmshim *);
 
 #endif

@@ -36,29 +36,29 @@ static bool evict(struct mmshim *mm, _Atomic uint64_t *e, uint64_t address, uint
 		return false;
 	}
 	entry = rl_exchange(e, 0, acq_rel);
-	mm_shoot_down(mm, address, address + MMSHIM_PAGE);
+	rl_mm_shoot_down(mm, address, address + MMSHIM_PAGE);
 	if (entry & E_DIRTY) {
-		slot = mm_slot_get(m, frame);
+		slot = rl_mm_slot_get(m, frame);
 		if (!slot) {
 			rl_store(e, entry, release);
 			return false;
 		}
 		rl_store(e, entry_of(slot, entry_seq(entry), E_SWAPPED), release);
-		mm_count(mm, C_SWAPPED_OUT);
+		rl_mm_count(mm, C_SWAPPED_OUT);
 	}
-	mm_add(&mm_frame(m, frame)->maps, -1, relaxed);
-	mm_frame_put(mm, frame);
-	mm_count(mm, C_RECLAIMED);
+	rl_mm_add(&rl_mm_frame(m, frame)->maps, -1, relaxed);
+	rl_mm_frame_put(mm, frame);
+	rl_mm_count(mm, C_RECLAIMED);
 	return true;
 }
 
 static bool evict_if_there(struct mmshim *mm, uint64_t address, uint32_t frame)
 {
-	struct frame *f = mm_frame(mm->machine, frame);
+	struct frame *f = rl_mm_frame(mm->machine, frame);
 	bool evicted = false;
 
-	mm_read_lock();
-	struct table *leaf = mm_leaf(mm, address, false);
+	rl_mm_read_lock();
+	struct table *leaf = rl_mm_leaf(mm, address, false);
 	if (leaf && pthread_mutex_trylock(&leaf->lock)) {
 		mm->machine->busy = true;
 	} else if (leaf) {
@@ -71,7 +71,7 @@ static bool evict_if_there(struct mmshim *mm, uint64_t address, uint32_t frame)
 			evicted = evict(mm, e, address, frame);
 		pthread_mutex_unlock(&leaf->lock);
 	}
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	return evicted;
 }
 
@@ -84,10 +84,10 @@ static bool try_anonymous(struct machine *m, uint32_t frame, uint64_t owner)
 
 	if (!mm || rl_load(&mm->pinned, acquire))
 		return false;
-	if (!mm_lookup(mm, address, &a) || a.flags & MMSHIM_LOCKED)
+	if (!rl_mm_lookup(mm, address, &a) || a.flags & MMSHIM_LOCKED)
 		return false;
 	if (!mm->protocol->try_page(mm, &hold, address)) {
-		mm_count(mm, C_BUSY_RANGE);
+		rl_mm_count(mm, C_BUSY_RANGE);
 		m->busy = true;
 		return false;
 	}
@@ -99,7 +99,7 @@ static bool try_anonymous(struct machine *m, uint32_t frame, uint64_t owner)
 static bool try_frame(struct mmshim *mm, uint32_t frame)
 {
 	struct machine *m = mm->machine;
-	struct frame *f = mm_frame(m, frame);
+	struct frame *f = rl_mm_frame(m, frame);
 	struct mmshim_file *file = rl_load(&f->file, acquire);
 	uint64_t owner = rl_load(&f->owner, acquire);
 
@@ -107,10 +107,10 @@ static bool try_frame(struct mmshim *mm, uint32_t frame)
 		return false;
 	if (!file)
 		return owner && try_anonymous(m, frame, owner);
-	if (!mm_file_drop(file, rl_load(&f->file_page, relaxed), frame))
+	if (!rl_mm_file_drop(file, rl_load(&f->file_page, relaxed), frame))
 		return false;
-	mm_frame_put(mm, frame);
-	mm_count(mm, C_RECLAIMED);
+	rl_mm_frame_put(mm, frame);
+	rl_mm_count(mm, C_RECLAIMED);
 	return true;
 }
 
@@ -128,7 +128,7 @@ static enum reclaimed reclaim(struct mmshim *mm, unsigned n)
 	return got ? RECLAIM_DONE : m->busy ? RECLAIM_BUSY : RECLAIM_NOTHING;
 }
 
-enum reclaimed mm_reclaim(struct mmshim *mm, unsigned n)
+enum reclaimed rl_mm_reclaim(struct mmshim *mm, unsigned n)
 {
 	struct machine *m = mm->machine;
 
@@ -140,11 +140,11 @@ enum reclaimed mm_reclaim(struct mmshim *mm, unsigned n)
 	return done;
 }
 
-int mm_wait_for_memory(struct mmshim *mm, unsigned *attempts)
+int rl_mm_wait_for_memory(struct mmshim *mm, unsigned *attempts)
 {
 	const unsigned patience = 200, some = 8;
 	const struct timespec a_moment = { .tv_nsec = 1000000 };
-	enum reclaimed done = mm_reclaim(mm, 8);
+	enum reclaimed done = rl_mm_reclaim(mm, 8);
 
 	if (++*attempts > (done == RECLAIM_NOTHING ? some : patience))
 		return ENOMEM;
@@ -157,7 +157,7 @@ int mm_wait_for_memory(struct mmshim *mm, unsigned *attempts)
 
 /* ---- In the background ---- */
 
-void mm_memory_is_low(struct machine *m)
+void rl_mm_memory_is_low(struct machine *m)
 {
 	if (!m->has_background)
 		return;
@@ -167,7 +167,7 @@ void mm_memory_is_low(struct machine *m)
 	pthread_mutex_unlock(&m->wake_lock);
 }
 
-void *mm_reclaim_in_background(void *arg)
+void *rl_mm_reclaim_in_background(void *arg)
 {
 	struct machine *m = arg;
 

@@ -21,14 +21,14 @@ static struct table *table_new(struct mmshim *mm, unsigned level, uint64_t base)
 		t->level = level;
 		t->base = base;
 		pthread_mutex_init(&t->lock, NULL);
-		mm_add(&mm->n_tables, 1, relaxed);
+		rl_mm_add(&mm->n_tables, 1, relaxed);
 	}
 	return t;
 }
 
 static void table_free(struct table *t)
 {
-	mm_add(&t->mm->n_tables, -1, relaxed);
+	rl_mm_add(&t->mm->n_tables, -1, relaxed);
 	pthread_mutex_destroy(&t->lock);
 	free(t);
 }
@@ -58,7 +58,7 @@ static struct table *make_child(struct mmshim *mm, struct table *t, unsigned slo
 	return (struct table *)(uintptr_t)expected;
 }
 
-struct table *mm_leaf(struct mmshim *mm, uint64_t address, bool make)
+struct table *rl_mm_leaf(struct mmshim *mm, uint64_t address, bool make)
 {
 	struct table *t = mm->root;
 
@@ -85,7 +85,7 @@ static void part_of(const struct table *t, unsigned i, uint64_t *start, uint64_t
 }
 
 static int each_leaf(struct mmshim *mm, struct table *t, uint64_t start, uint64_t end,
-		     mm_leaf_fn *fn, void *arg)
+		     rl_mm_leaf_fn *fn, void *arg)
 {
 	int result = 0;
 
@@ -107,7 +107,7 @@ static int each_leaf(struct mmshim *mm, struct table *t, uint64_t start, uint64_
 	return result;
 }
 
-int mm_each_leaf(struct mmshim *mm, uint64_t start, uint64_t end, mm_leaf_fn *fn, void *arg)
+int rl_mm_each_leaf(struct mmshim *mm, uint64_t start, uint64_t end, rl_mm_leaf_fn *fn, void *arg)
 {
 	return each_leaf(mm, mm->root, start, end, fn, arg);
 }
@@ -127,7 +127,7 @@ static void retire(struct mmshim *mm, struct table *t)
 			if (child_of(t, i))
 				retire(mm, child_of(t, i));
 	}
-	mm_retire(&mm->retirement, &t->retired, table_reclaim);
+	rl_mm_retire(&mm->retirement, &t->retired, table_reclaim);
 }
 
 static void take_out(struct mmshim *mm, struct table *t, uint64_t start, uint64_t end,
@@ -151,20 +151,20 @@ static void take_out(struct mmshim *mm, struct table *t, uint64_t start, uint64_
 	}
 }
 
-void mm_free_tables(struct mmshim *mm, uint64_t start, uint64_t end, uint64_t floor,
-		    uint64_t ceiling)
+void rl_mm_free_tables(struct mmshim *mm, uint64_t start, uint64_t end, uint64_t floor,
+		       uint64_t ceiling)
 {
 	if (mm->mutant == MUTANT_FREE_SHARED_TABLE) {
 		floor = 0;
 		ceiling = MMSHIM_TOP;
 	}
 	take_out(mm, mm->root, start, end, floor, ceiling);
-	mm_point(mm, MMSHIM_BEFORE_GRACE, start);
+	rl_mm_point(mm, MMSHIM_BEFORE_GRACE, start);
 }
 
 /* ---- Life ---- */
 
-int mm_tables_init(struct mmshim *mm)
+int rl_mm_tables_init(struct mmshim *mm)
 {
 	mm->root = table_new(mm, LEVELS - 1, 0);
 	return mm->root ? 0 : ENOMEM;
@@ -178,7 +178,7 @@ static void free_all(struct table *t)
 	table_free(t);
 }
 
-void mm_tables_end(struct mmshim *mm)
+void rl_mm_tables_end(struct mmshim *mm)
 {
 	if (mm->root)
 		free_all(mm->root);

@@ -72,7 +72,7 @@ static struct thread *take_or_make(struct mmshim *mm)
 	}
 	if (!spare && (spare = calloc(1, sizeof(*spare)))) {
 		pthread_mutex_init(&spare->tlb_lock, NULL);
-		spare->writer = mm_add(&mm->machine->n_writers, 1, relaxed);
+		spare->writer = rl_mm_add(&mm->machine->n_writers, 1, relaxed);
 		spare->next = mm->threads;
 		mm->threads = spare;
 	}
@@ -81,7 +81,7 @@ static struct thread *take_or_make(struct mmshim *mm)
 	return spare;
 }
 
-struct thread *mm_self(struct mmshim *mm)
+struct thread *rl_mm_self(struct mmshim *mm)
 {
 	if (rl_likely(last.space == mm->id))
 		return last.thread;
@@ -97,9 +97,9 @@ struct thread *mm_self(struct mmshim *mm)
 	return t;
 }
 
-void mm_count(struct mmshim *mm, enum counter c)
+void rl_mm_count(struct mmshim *mm, enum counter c)
 {
-	struct thread *me = mm_self(mm);
+	struct thread *me = rl_mm_self(mm);
 
 	if (me)
 		rl_store(&me->counts[c], rl_load(&me->counts[c], relaxed) + 1, relaxed);
@@ -119,10 +119,10 @@ static void flush_one(struct thread *t, uint64_t first, uint64_t last_page)
 	pthread_mutex_unlock(&t->tlb_lock);
 }
 
-void mm_shoot_down(struct mmshim *mm, uint64_t start, uint64_t end)
+void rl_mm_shoot_down(struct mmshim *mm, uint64_t start, uint64_t end)
 {
-	mm_count(mm, C_SHOOTDOWNS);
-	mm_point(mm, MMSHIM_AFTER_ZAP, start);
+	rl_mm_count(mm, C_SHOOTDOWNS);
+	rl_mm_point(mm, MMSHIM_AFTER_ZAP, start);
 	if (mm->mutant == MUTANT_NO_SHOOTDOWN)
 		return;
 	pthread_mutex_lock(&mm->threads_lock);
@@ -133,7 +133,7 @@ void mm_shoot_down(struct mmshim *mm, uint64_t start, uint64_t end)
 
 /* ---- Life ---- */
 
-void mm_thread_space_is_born(struct mmshim *mm)
+void rl_mm_thread_space_is_born(struct mmshim *mm)
 {
 	static uint64_t ids;
 
@@ -145,7 +145,7 @@ void mm_thread_space_is_born(struct mmshim *mm)
 	pthread_mutex_unlock(&live_lock);
 }
 
-void mm_thread_space_goes(struct mmshim *mm)
+void rl_mm_thread_space_goes(struct mmshim *mm)
 {
 	pthread_mutex_lock(&live_lock);
 	struct mmshim **at = &live;
@@ -155,13 +155,13 @@ void mm_thread_space_goes(struct mmshim *mm)
 	pthread_mutex_unlock(&live_lock);
 }
 
-void mm_threads_end(struct mmshim *mm)
+void rl_mm_threads_end(struct mmshim *mm)
 {
 	while (mm->threads) {
 		struct thread *t = mm->threads;
 
 		mm->threads = t->next;
-		mm_log_free(t->log);
+		rl_mm_log_free(t->log);
 		pthread_mutex_destroy(&t->tlb_lock);
 		free(t);
 	}

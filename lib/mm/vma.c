@@ -74,10 +74,10 @@ static void vma_reclaim(struct retired *r)
 static void vma_retire(struct mmshim *mm, struct vma *v)
 {
 	rl_store(&v->state, VMA_RETIRED, release);
-	mm_retire(&mm->retirement, &v->retired, vma_reclaim);
+	rl_mm_retire(&mm->retirement, &v->retired, vma_reclaim);
 }
 
-void mm_pool_end(struct machine *m)
+void rl_mm_pool_end(struct machine *m)
 {
 	while (m->slabs) {
 		struct vma_slab *next = m->slabs->next;
@@ -88,23 +88,24 @@ void mm_pool_end(struct machine *m)
 }
 
 /* Outside of a read section only what is in the index may be looked at. */
-void mm_vma_used(struct mmshim *mm, const struct vma *v, uint64_t address)
+void rl_mm_vma_used(struct mmshim *mm, const struct vma *v, uint64_t address)
 {
 	unsigned state = rl_load(&v->state, acquire);
 
-	if (state == VMA_FREE || (state == VMA_RETIRED && !mm_in_read_section()))
-		mm_violation(mm, "a VMA is used for %#llx that has been %s",
-			     (unsigned long long)address, state == VMA_FREE ? "freed" : "replaced");
+	if (state == VMA_FREE || (state == VMA_RETIRED && !rl_mm_in_read_section()))
+		rl_mm_violation(mm, "a VMA is used for %#llx that has been %s",
+				(unsigned long long)address,
+				state == VMA_FREE ? "freed" : "replaced");
 }
 
 /* ---- Searching ---- */
 
-const struct index *mm_index(struct mmshim *mm)
+const struct index *rl_mm_index(struct mmshim *mm)
 {
 	return rl_load(&mm->index, acquire); /* M1 */
 }
 
-size_t mm_below(const struct index *ix, uint64_t address)
+size_t rl_mm_below(const struct index *ix, uint64_t address)
 {
 	size_t lo = 0, hi = ix->n;
 
@@ -119,45 +120,45 @@ size_t mm_below(const struct index *ix, uint64_t address)
 	return lo;
 }
 
-const struct vma *mm_find(const struct index *ix, uint64_t address)
+const struct vma *rl_mm_find(const struct index *ix, uint64_t address)
 {
-	size_t i = mm_below(ix, address);
+	size_t i = rl_mm_below(ix, address);
 
 	return i < ix->n && ix->v[i]->a.start <= address ? ix->v[i] : NULL;
 }
 
-bool mm_lookup(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
+bool rl_mm_lookup(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
 {
-	mm_read_lock();
-	const struct vma *v = mm_find(mm_index(mm), address);
+	rl_mm_read_lock();
+	const struct vma *v = rl_mm_find(rl_mm_index(mm), address);
 	if (v) {
-		mm_vma_used(mm, v, address);
+		rl_mm_vma_used(mm, v, address);
 		*ret = v->a;
 	}
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	return v;
 }
 
-bool mm_is_empty(struct mmshim *mm, uint64_t start, uint64_t end)
+bool rl_mm_is_empty(struct mmshim *mm, uint64_t start, uint64_t end)
 {
-	mm_read_lock();
-	const struct index *ix = mm_index(mm);
-	size_t i = mm_below(ix, start);
+	rl_mm_read_lock();
+	const struct index *ix = rl_mm_index(mm);
+	size_t i = rl_mm_below(ix, start);
 	bool empty = i == ix->n || ix->v[i]->a.start >= end;
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	return empty;
 }
 
-bool mm_is_covered(struct mmshim *mm, uint64_t start, uint64_t end)
+bool rl_mm_is_covered(struct mmshim *mm, uint64_t start, uint64_t end)
 {
-	mm_read_lock();
-	const struct index *ix = mm_index(mm);
-	for (size_t i = mm_below(ix, start);
+	rl_mm_read_lock();
+	const struct index *ix = rl_mm_index(mm);
+	for (size_t i = rl_mm_below(ix, start);
 	     start < end && i < ix->n && ix->v[i]->a.start <= start &&
 	     !(ix->v[i]->a.flags & VMA_DEAD);
 	     i++)
 		start = ix->v[i]->a.end;
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	return start >= end;
 }
 
@@ -173,29 +174,29 @@ static struct vma_attr trimmed(struct vma_attr a, uint64_t start, uint64_t end)
 	return a;
 }
 
-bool mm_copy_of(struct mmshim *mm, uint64_t start, uint64_t end, struct vma_attr **ret,
-		size_t *ret_n)
+bool rl_mm_copy_of(struct mmshim *mm, uint64_t start, uint64_t end, struct vma_attr **ret,
+		   size_t *ret_n)
 {
-	mm_read_lock();
-	const struct index *ix = mm_index(mm);
-	size_t first = mm_below(ix, start), n = 0;
+	rl_mm_read_lock();
+	const struct index *ix = rl_mm_index(mm);
+	size_t first = rl_mm_below(ix, start), n = 0;
 	while (first + n < ix->n && ix->v[first + n]->a.start < end)
 		n++;
 	struct vma_attr *copy = malloc((n + 1) * sizeof(*copy));
 	for (size_t i = 0; copy && i < n; i++)
 		copy[i] = trimmed(ix->v[first + i]->a, start, end);
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	*ret = copy;
 	*ret_n = n;
 	return copy;
 }
 
-bool mm_hole(struct mmshim *mm, uint64_t size, uint64_t lo, uint64_t hi, uint64_t *ret_start,
-	     uint64_t *ret_end)
+bool rl_mm_hole(struct mmshim *mm, uint64_t size, uint64_t lo, uint64_t hi, uint64_t *ret_start,
+		uint64_t *ret_end)
 {
-	const struct index *ix = mm_index(mm);
+	const struct index *ix = rl_mm_index(mm);
 
-	for (size_t i = mm_below(ix, lo); lo < hi && size <= hi - lo; i++) {
+	for (size_t i = rl_mm_below(ix, lo); lo < hi && size <= hi - lo; i++) {
 		uint64_t end = i < ix->n && ix->v[i]->a.start < hi ? ix->v[i]->a.start : hi;
 
 		if (end > lo && end - lo >= size) {
@@ -213,14 +214,14 @@ bool mm_hole(struct mmshim *mm, uint64_t size, uint64_t lo, uint64_t hi, uint64_
 /* How far below its start a stack is extended by a fault, and what stays free below that. */
 enum { GROW_PAGES = 256, GUARD_PAGES = 16 };
 
-bool mm_growable(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
+bool rl_mm_growable(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
 {
 	uint64_t start = address & ~(MMSHIM_PAGE - 1);
 	bool can = false;
 
-	mm_read_lock();
-	const struct index *ix = mm_index(mm);
-	size_t i = mm_below(ix, address);
+	rl_mm_read_lock();
+	const struct index *ix = rl_mm_index(mm);
+	size_t i = rl_mm_below(ix, address);
 	if (i < ix->n && ix->v[i]->a.flags & MMSHIM_GROWSDOWN && !(ix->v[i]->a.flags & VMA_DEAD) &&
 	    ix->v[i]->a.start > address && ix->v[i]->a.start - start <= GROW_PAGES * MMSHIM_PAGE &&
 	    start > GUARD_PAGES * MMSHIM_PAGE &&
@@ -231,23 +232,23 @@ bool mm_growable(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
 		ret->birth = 0;
 		can = true;
 	}
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	return can;
 }
 
 /* ---- The short mutex ---- */
 
-void mm_index_lock(struct mmshim *mm)
+void rl_mm_index_lock(struct mmshim *mm)
 {
 	pthread_mutex_lock(&mm->index_lock);
 	if (mm->config.flags & MMSHIM_TIMES)
-		mm->index_since = mm_now();
+		mm->index_since = rl_mm_now();
 }
 
-void mm_index_unlock(struct mmshim *mm)
+void rl_mm_index_unlock(struct mmshim *mm)
 {
 	if (mm->config.flags & MMSHIM_TIMES) {
-		uint64_t held = (uint64_t)(mm_now() - mm->index_since);
+		uint64_t held = (uint64_t)(rl_mm_now() - mm->index_since);
 
 		rl_store(&mm->short_holds, rl_load(&mm->short_holds, relaxed) + 1, relaxed);
 		if (held > rl_load(&mm->short_max, relaxed))
@@ -282,7 +283,7 @@ static void add_part(struct mmshim *mm, struct parts *parts, struct vma_attr a, 
 		if (a.birth > parts->p[parts->n - 1].a.birth)
 			parts->p[parts->n - 1].a.birth = a.birth;
 		parts->p[parts->n - 1].old = NULL;
-		mm_count(mm, C_MERGES);
+		rl_mm_count(mm, C_MERGES);
 		return;
 	}
 	parts->p[parts->n].a = a;
@@ -370,7 +371,7 @@ static bool is_kept(const struct parts *parts, const struct vma *v)
 /* What borders on [start, end); what reaches into it does, too, with what is left of it. */
 static void look_around(struct edit *e, const struct index *ix)
 {
-	size_t i = mm_below(ix, e->start);
+	size_t i = rl_mm_below(ix, e->start);
 	const struct vma_attr *above = NULL;
 
 	e->dead = 0;
@@ -388,16 +389,16 @@ static void look_around(struct edit *e, const struct index *ix)
 	e->beside_stack = above && above->flags & MMSHIM_GROWSDOWN;
 }
 
-int mm_edit(struct mmshim *mm, struct edit *e)
+int rl_mm_edit(struct mmshim *mm, struct edit *e)
 {
 	struct parts parts = { 0 };
-	int error = mm_point(mm, MMSHIM_BEFORE_COMMIT, e->start);
+	int error = rl_mm_point(mm, MMSHIM_BEFORE_COMMIT, e->start);
 
 	if (error)
 		return error;
-	mm_index_lock(mm);
+	rl_mm_index_lock(mm);
 	struct index *ix = rl_load(&mm->index, relaxed), *to = NULL;
-	size_t first = mm_below(ix, e->start), last = first;
+	size_t first = rl_mm_below(ix, e->start), last = first;
 	while (last < ix->n && ix->v[last]->a.start < e->end)
 		last++;
 
@@ -405,7 +406,7 @@ int mm_edit(struct mmshim *mm, struct edit *e)
 		error = EEXIST;
 	} else {
 		if (last > first && e->claims_empty)
-			mm_violation(
+			rl_mm_violation(
 			    mm, "mmap publishes [%#llx, %#llx), where [%#llx, %#llx) is mapped",
 			    (unsigned long long)e->start, (unsigned long long)e->end,
 			    (unsigned long long)ix->v[first]->a.start,
@@ -415,20 +416,20 @@ int mm_edit(struct mmshim *mm, struct edit *e)
 		last += last < ix->n;
 		e->seq = rl_load(&mm->seq, relaxed) + 1;
 		if (!plan(mm, e, ix, first, last, &parts) ||
-		    !(to = build(mm, ix, first, last, &parts, e->seq)) || !mm_note_change(mm, e))
+		    !(to = build(mm, ix, first, last, &parts, e->seq)) || !rl_mm_note_change(mm, e))
 			error = ENOMEM;
 	}
 	if (!error) {
 		rl_store(&mm->seq, e->seq, relaxed);
 		rl_store(&mm->index, to, release); /* M1 */
 	}
-	mm_index_unlock(mm);
+	rl_mm_index_unlock(mm);
 
 	if (!error) {
 		for (size_t i = first; i < last; i++)
 			if (!is_kept(&parts, ix->v[i]))
 				vma_retire(mm, ix->v[i]);
-		mm_retire(&mm->retirement, &ix->retired, index_free);
+		rl_mm_retire(&mm->retirement, &ix->retired, index_free);
 	} else if (to) {
 		for (size_t i = 0; i < parts.n; i++)
 			if (!parts.p[i].old)
@@ -441,7 +442,7 @@ int mm_edit(struct mmshim *mm, struct edit *e)
 
 /* ---- Life ---- */
 
-int mm_index_init(struct mmshim *mm)
+int rl_mm_index_init(struct mmshim *mm)
 {
 	struct index *ix = calloc(1, sizeof(*ix));
 
@@ -450,7 +451,7 @@ int mm_index_init(struct mmshim *mm)
 }
 
 /* A child's: the parent's, but what is being unmapped.  Nobody else knows the child yet. */
-int mm_index_copy(struct mmshim *child, struct mmshim *parent)
+int rl_mm_index_copy(struct mmshim *child, struct mmshim *parent)
 {
 	struct index *from = rl_load(&parent->index, relaxed);
 	int error = 0;
@@ -463,12 +464,12 @@ int mm_index_copy(struct mmshim *child, struct mmshim *parent)
 
 		a.birth = 0;
 		if (!(a.flags & VMA_DEAD))
-			error = mm_edit(child, &e);
+			error = rl_mm_edit(child, &e);
 	}
 	return error;
 }
 
-void mm_index_end(struct mmshim *mm)
+void rl_mm_index_end(struct mmshim *mm)
 {
 	struct index *ix = rl_load(&mm->index, relaxed);
 

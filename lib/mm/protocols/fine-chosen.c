@@ -38,11 +38,11 @@ static int choose_fault(void *arg, struct rangelock_range *ret)
 {
 	struct choice *c = arg;
 
-	if (!mm_lookup(c->mm, c->address, &c->a)) {
-		c->grows = mm_growable(c->mm, c->address, &c->a);
+	if (!rl_mm_lookup(c->mm, c->address, &c->a)) {
+		c->grows = rl_mm_growable(c->mm, c->address, &c->a);
 		return EFAULT;
 	}
-	mm_fault_range(c->mm, &c->a, c->address, ret);
+	rl_mm_fault_range(c->mm, &c->a, c->address, ret);
 	return 0;
 }
 
@@ -53,16 +53,16 @@ static int one_fault(struct mmshim *mm, uint64_t address, unsigned prot, unsigne
 	int error = lock_chosen(mm, &hold, choose_fault, &c);
 
 	if (error && c.grows)
-		return mm_coarse_fault(mm, address, prot, true, attempts);
+		return rl_mm_coarse_fault(mm, address, prot, true, attempts);
 	if (error) {
-		mm_count(mm, C_MISS);
+		rl_mm_count(mm, C_MISS);
 		return error;
 	}
-	mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
-	error = mm_handle_fault(mm, &c.a, address, prot, 0);
-	mm_range_unlock(mm, &hold);
-	mm_count(mm, C_FINE);
-	return error < 0 ? mm_wait_for_fault(mm, &c.a, address, error, attempts) ?: RETRY_LOOKUP
+	rl_mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
+	error = rl_mm_handle_fault(mm, &c.a, address, prot, 0);
+	rl_mm_range_unlock(mm, &hold);
+	rl_mm_count(mm, C_FINE);
+	return error < 0 ? rl_mm_wait_for_fault(mm, &c.a, address, error, attempts) ?: RETRY_LOOKUP
 			 : error;
 }
 
@@ -72,7 +72,7 @@ static int fault(struct mmshim *mm, uint64_t address, unsigned prot)
 	int error = one_fault(mm, address, prot, &attempts);
 
 	if (error == 0)
-		mm_count(mm, C_SUCCESS);
+		rl_mm_count(mm, C_SUCCESS);
 	while (error == RETRY_LOOKUP)
 		error = one_fault(mm, address, prot, &attempts);
 	return error;
@@ -95,15 +95,15 @@ static int choose_map(void *arg, struct rangelock_range *ret)
 	uint64_t start = map->attr.start, end;
 
 	if (!map->known) {
-		mm_read_lock();
-		bool found = mm_hole(c->mm, map->length, c->mm->config.low, c->mm->config.high,
-				     &start, &end);
-		mm_read_unlock();
+		rl_mm_read_lock();
+		bool found = rl_mm_hole(c->mm, map->length, c->mm->config.low, c->mm->config.high,
+					&start, &end);
+		rl_mm_read_unlock();
 		if (!found)
 			return ENOMEM;
 		c->address = start;
 	}
-	choose(ret, c, converted && mm_is_empty(c->mm, start, start + map->length), start);
+	choose(ret, c, converted && rl_mm_is_empty(c->mm, start, start + map->length), start);
 	return 0;
 }
 
@@ -115,17 +115,17 @@ static int map(struct mmshim *mm, struct map *map)
 
 	if (error)
 		return error;
-	mm_count(mm, c.fine ? C_FINE : C_COARSE);
+	rl_mm_count(mm, c.fine ? C_FINE : C_COARSE);
 	if (c.fine) {
 		struct edit e = { .claims_empty = true };
 
 		if (!map->known)
 			map->attr.start = c.address;
-		error = mm_map_held(mm, map, &e);
+		error = rl_mm_map_held(mm, map, &e);
 	} else {
-		error = mm_map_all(mm, map);
+		error = rl_mm_map_all(mm, map);
 	}
-	mm_range_unlock(mm, &hold);
+	rl_mm_range_unlock(mm, &hold);
 	return error;
 }
 
@@ -133,7 +133,7 @@ static int choose_unmap(void *arg, struct rangelock_range *ret)
 {
 	struct choice *c = arg;
 
-	choose(ret, c, mm_is_converted(c->mm, c->address, c->address + c->length), c->address);
+	choose(ret, c, rl_mm_is_converted(c->mm, c->address, c->address + c->length), c->address);
 	return 0;
 }
 
@@ -145,28 +145,28 @@ static int unmap(struct mmshim *mm, uint64_t start, uint64_t end)
 
 	if (error)
 		return error;
-	mm_count(mm, c.fine ? C_FINE : C_COARSE);
+	rl_mm_count(mm, c.fine ? C_FINE : C_COARSE);
 	hold.start = c.fine ? start : 0;
 	hold.end = c.fine ? end : UINT64_MAX;
 	hold.write = true;
-	return mm_unmap_held(mm, &hold, start, end);
+	return rl_mm_unmap_held(mm, &hold, start, end);
 }
 
-const struct protocol protocol_fine_chosen = {
+const struct protocol rl_mm_fine_chosen = {
 	.name = "fine-chosen",
 	.needs = RANGELOCK_CAP_LOCK | RANGELOCK_CAP_ENTER,
 	.needs_downgrade = true,
-	.init = mm_range_init,
-	.end = mm_range_end,
-	.lock_all = mm_range_lock_all,
-	.lock_range = mm_range_lock,
-	.lock_again = mm_range_lock_again,
-	.downgrade = mm_range_downgrade,
-	.unlock = mm_range_unlock,
-	.try_page = mm_fine_try_page,
-	.lock_nested = mm_fine_lock_nested,
+	.init = rl_mm_range_init,
+	.end = rl_mm_range_end,
+	.lock_all = rl_mm_range_lock_all,
+	.lock_range = rl_mm_range_lock,
+	.lock_again = rl_mm_range_lock_again,
+	.downgrade = rl_mm_range_downgrade,
+	.unlock = rl_mm_range_unlock,
+	.try_page = rl_mm_fine_try_page,
+	.lock_nested = rl_mm_fine_lock_nested,
 	.map = map,
 	.unmap = unmap,
 	.fault = fault,
-	.populate = mm_populate_by_faults,
+	.populate = rl_mm_populate_by_faults,
 };

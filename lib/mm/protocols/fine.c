@@ -26,10 +26,10 @@
 
 static void lock(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end, bool write)
 {
-	if (mm->protocol == &protocol_coarse)
-		mm_range_lock(mm, hold, RANGELOCK_FULL, write);
+	if (mm->protocol == &rl_mm_coarse)
+		rl_mm_range_lock(mm, hold, RANGELOCK_FULL, write);
 	else
-		mm_range_lock(mm, hold, start, end, write);
+		rl_mm_range_lock(mm, hold, start, end, write);
 }
 
 static bool is_converted(const struct vma_attr *a)
@@ -37,22 +37,22 @@ static bool is_converted(const struct vma_attr *a)
 	return !a->file || a->file->flags & MMSHIM_CONVERTED;
 }
 
-bool mm_is_converted(struct mmshim *mm, uint64_t start, uint64_t end)
+bool rl_mm_is_converted(struct mmshim *mm, uint64_t start, uint64_t end)
 {
 	bool all = true;
 
-	mm_read_lock();
-	const struct index *ix = mm_index(mm);
-	for (size_t i = mm_below(ix, start); i < ix->n && ix->v[i]->a.start < end; i++)
+	rl_mm_read_lock();
+	const struct index *ix = rl_mm_index(mm);
+	for (size_t i = rl_mm_below(ix, start); i < ix->n && ix->v[i]->a.start < end; i++)
 		all = all && is_converted(&ix->v[i]->a);
-	mm_read_unlock();
+	rl_mm_read_unlock();
 	return all;
 }
 
 /* ---- Faults ---- */
 
-void mm_fault_range(struct mmshim *mm, const struct vma_attr *a, uint64_t address,
-		    struct rangelock_range *ret)
+void rl_mm_fault_range(struct mmshim *mm, const struct vma_attr *a, uint64_t address,
+		       struct rangelock_range *ret)
 {
 	uint64_t size = mm->config.fault_range, start = address / size * size;
 	uint64_t end = start + size;
@@ -76,25 +76,25 @@ static bool is_same(const struct vma_attr *a, const struct vma_attr *b, uint64_t
 /* The mapping, by its pointer: a look-up as it was before attributes were copied. */
 static const struct vma *remember(struct mmshim *mm, uint64_t address)
 {
-	mm_read_lock();
-	const struct vma *v = mm_find(mm_index(mm), address);
-	mm_read_unlock();
+	rl_mm_read_lock();
+	const struct vma *v = rl_mm_find(rl_mm_index(mm), address);
+	rl_mm_read_unlock();
 	return v;
 }
 
-int mm_coarse_fault(struct mmshim *mm, uint64_t address, unsigned prot, bool grows,
-		    unsigned *attempts)
+int rl_mm_coarse_fault(struct mmshim *mm, uint64_t address, unsigned prot, bool grows,
+		       unsigned *attempts)
 {
 	struct hold hold = { 0 };
 	struct vma_attr a;
 	int error = EFAULT;
 
-	mm_range_lock(mm, &hold, RANGELOCK_FULL, grows);
-	mm_count(mm, C_COARSE);
-	if (grows ? mm_grow(mm, address, &a) : mm_lookup(mm, address, &a))
-		error = mm_handle_fault(mm, &a, address, prot, 0);
-	mm_range_unlock(mm, &hold);
-	return error < 0 ? mm_wait_for_fault(mm, &a, address, error, attempts) ?: RETRY_LOOKUP
+	rl_mm_range_lock(mm, &hold, RANGELOCK_FULL, grows);
+	rl_mm_count(mm, C_COARSE);
+	if (grows ? rl_mm_grow(mm, address, &a) : rl_mm_lookup(mm, address, &a))
+		error = rl_mm_handle_fault(mm, &a, address, prot, 0);
+	rl_mm_range_unlock(mm, &hold);
+	return error < 0 ? rl_mm_wait_for_fault(mm, &a, address, error, attempts) ?: RETRY_LOOKUP
 			 : error;
 }
 
@@ -108,29 +108,29 @@ static int fine_fault(struct mmshim *mm, uint64_t address, unsigned prot, unsign
 
 	if (mm->mutant == MUTANT_USE_AFTER_MERGE)
 		kept = remember(mm, address);
-	if (!mm_lookup(mm, address, &a)) {
-		if (mm_growable(mm, address, &a))
-			return mm_coarse_fault(mm, address, prot, true, attempts);
-		mm_count(mm, C_MISS); /* at that moment nothing was mapped */
+	if (!rl_mm_lookup(mm, address, &a)) {
+		if (rl_mm_growable(mm, address, &a))
+			return rl_mm_coarse_fault(mm, address, prot, true, attempts);
+		rl_mm_count(mm, C_MISS); /* at that moment nothing was mapped */
 		return EFAULT;
 	}
-	mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
-	mm_fault_range(mm, &a, address, &range);
+	rl_mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
+	rl_mm_fault_range(mm, &a, address, &range);
 	lock(mm, &hold, range.start, range.end, false);
 	if (kept)
-		mm_vma_used(mm, kept, address);
+		rl_mm_vma_used(mm, kept, address);
 	if (mm->mutant == MUTANT_NO_RECHECK) {
 		now = a;
-	} else if (!mm_lookup(mm, address, &now) || !is_same(&a, &now, address)) {
-		mm_range_unlock(mm, &hold);
-		mm_count(mm, C_ABORT);
-		return mm_coarse_fault(mm, address, prot, false, attempts);
+	} else if (!rl_mm_lookup(mm, address, &now) || !is_same(&a, &now, address)) {
+		rl_mm_range_unlock(mm, &hold);
+		rl_mm_count(mm, C_ABORT);
+		return rl_mm_coarse_fault(mm, address, prot, false, attempts);
 	}
 	/* What we hold keeps the attributes as they were copied; the VMA may be merged away. */
-	int error = mm_handle_fault(mm, &now, address, prot, 0);
-	mm_range_unlock(mm, &hold);
-	mm_count(mm, C_FINE);
-	return error < 0 ? mm_wait_for_fault(mm, &now, address, error, attempts) ?: RETRY_LOOKUP
+	int error = rl_mm_handle_fault(mm, &now, address, prot, 0);
+	rl_mm_range_unlock(mm, &hold);
+	rl_mm_count(mm, C_FINE);
+	return error < 0 ? rl_mm_wait_for_fault(mm, &now, address, error, attempts) ?: RETRY_LOOKUP
 			 : error;
 }
 
@@ -140,7 +140,7 @@ static int fault(struct mmshim *mm, uint64_t address, unsigned prot)
 	int error = fine_fault(mm, address, prot, &attempts);
 
 	if (error == 0)
-		mm_count(mm, C_SUCCESS);
+		rl_mm_count(mm, C_SUCCESS);
 	while (error == RETRY_LOOKUP)
 		error = fine_fault(mm, address, prot, &attempts);
 	return error;
@@ -148,14 +148,14 @@ static int fault(struct mmshim *mm, uint64_t address, unsigned prot)
 
 /* ---- mmap ---- */
 
-int mm_coarse_map(struct mmshim *mm, struct map *map)
+int rl_mm_coarse_map(struct mmshim *mm, struct map *map)
 {
 	struct hold hold = { 0 };
 
-	mm_range_lock_all(mm, &hold);
-	mm_count(mm, C_COARSE);
-	int error = mm_map_all(mm, map);
-	mm_range_unlock(mm, &hold);
+	rl_mm_range_lock_all(mm, &hold);
+	rl_mm_count(mm, C_COARSE);
+	int error = rl_mm_map_all(mm, map);
+	rl_mm_range_unlock(mm, &hold);
 	return error;
 }
 
@@ -165,8 +165,8 @@ static int map_known(struct mmshim *mm, struct map *map)
 	struct hold hold = { 0 };
 
 	lock(mm, &hold, map->attr.start, map->attr.start + map->length, true);
-	int error = mm_map_held(mm, map, &e);
-	mm_range_unlock(mm, &hold);
+	int error = rl_mm_map_held(mm, map, &e);
+	rl_mm_range_unlock(mm, &hold);
 	return error;
 }
 
@@ -176,13 +176,13 @@ static int reserve_hole(struct mmshim *mm, struct hold *hold, uint64_t length, u
 	uint64_t lo = mm->config.low, start, end;
 	int error = ENOSPC;
 
-	mm_index_lock(mm);
-	while (error == ENOSPC && mm_hole(mm, length, lo, mm->config.high, &start, &end)) {
+	rl_mm_index_lock(mm);
+	while (error == ENOSPC && rl_mm_hole(mm, length, lo, mm->config.high, &start, &end)) {
 		error = rangelock_reserve_gap(&mm->range, &hold->req, length, MMSHIM_PAGE, start,
 					      end, ret_start);
 		lo = end;
 	}
-	mm_index_unlock(mm);
+	rl_mm_index_unlock(mm);
 	return error;
 }
 
@@ -195,10 +195,10 @@ static int map_open(struct mmshim *mm, struct map *map)
 
 	if (error)
 		return error;
-	mm_point(mm, MMSHIM_AFTER_RESERVE, start);
+	rl_mm_point(mm, MMSHIM_AFTER_RESERVE, start);
 	error = rangelock_commit(&mm->range, &hold.req, NULL);
 	if (error == ECANCELED) {
-		mm_count(mm, C_REVOKED);
+		rl_mm_count(mm, C_REVOKED);
 		if (mm->mutant != MUTANT_NO_RESERVATION_CHECK)
 			return error;
 		error = rangelock_wrlock(&mm->range, &hold.req, start, start + map->length);
@@ -208,8 +208,8 @@ static int map_open(struct mmshim *mm, struct map *map)
 	hold.start = start;
 	hold.end = start + map->length;
 	map->attr.start = start;
-	error = mm_map_held(mm, map, &e);
-	mm_range_unlock(mm, &hold);
+	error = rl_mm_map_held(mm, map, &e);
+	rl_mm_range_unlock(mm, &hold);
 	return error;
 }
 
@@ -218,10 +218,10 @@ static int map_open_unreserved(struct mmshim *mm, struct map *map)
 {
 	uint64_t end;
 
-	mm_index_lock(mm);
+	rl_mm_index_lock(mm);
 	bool found =
-	    mm_hole(mm, map->length, mm->config.low, mm->config.high, &map->attr.start, &end);
-	mm_index_unlock(mm);
+	    rl_mm_hole(mm, map->length, mm->config.low, mm->config.high, &map->attr.start, &end);
+	rl_mm_index_unlock(mm);
 	return found ? map_known(mm, map) : ENOMEM;
 }
 
@@ -229,16 +229,16 @@ static int map(struct mmshim *mm, struct map *map)
 {
 	int error = EEXIST;
 
-	if (is_converted(&map->attr) && mm->protocol != &protocol_coarse) {
+	if (is_converted(&map->attr) && mm->protocol != &rl_mm_coarse) {
 		if (!map->known)
 			error = mm->caps & RANGELOCK_CAP_RESERVE ? map_open(mm, map)
 								 : map_open_unreserved(mm, map);
-		else if (mm_is_empty(mm, map->attr.start, map->attr.start + map->length))
+		else if (rl_mm_is_empty(mm, map->attr.start, map->attr.start + map->length))
 			error = map_known(mm, map);
 	}
 	if (!error)
-		mm_count(mm, C_FINE);
-	return error == 0 || (error == ENOMEM && map->known) ? error : mm_coarse_map(mm, map);
+		rl_mm_count(mm, C_FINE);
+	return error == 0 || (error == ENOMEM && map->known) ? error : rl_mm_coarse_map(mm, map);
 }
 
 /* ---- munmap ---- */
@@ -247,17 +247,17 @@ static int unmap(struct mmshim *mm, uint64_t start, uint64_t end)
 {
 	struct hold hold = { 0 };
 
-	if (mm_is_converted(mm, start, end)) {
+	if (rl_mm_is_converted(mm, start, end)) {
 		lock(mm, &hold, start, end, true);
-		if (mm_is_converted(mm, start, end)) {
-			mm_count(mm, C_FINE);
-			return mm_unmap_held(mm, &hold, start, end);
+		if (rl_mm_is_converted(mm, start, end)) {
+			rl_mm_count(mm, C_FINE);
+			return rl_mm_unmap_held(mm, &hold, start, end);
 		}
-		mm_range_unlock(mm, &hold);
+		rl_mm_range_unlock(mm, &hold);
 	}
-	mm_range_lock_all(mm, &hold);
-	mm_count(mm, C_COARSE);
-	return mm_unmap_held(mm, &hold, start, end);
+	rl_mm_range_lock_all(mm, &hold);
+	rl_mm_count(mm, C_COARSE);
+	return rl_mm_unmap_held(mm, &hold, start, end);
 }
 
 /* ---- Reclaim and nested reads ---- */
@@ -265,18 +265,18 @@ static int unmap(struct mmshim *mm, uint64_t start, uint64_t end)
 /* A reclaim that waits: for the range that its own thread holds, as like as not. */
 static bool wait_for_page(struct mmshim *mm, struct hold *hold, uint64_t start)
 {
-	int64_t then = mm_now() + 100000000;
+	int64_t then = rl_mm_now() + 100000000;
 	struct timespec until = { .tv_sec = (time_t)(then / 1000000000),
 				  .tv_nsec = (long)(then % 1000000000) };
 	int error =
 	    rangelock_timedwrlock(&mm->range, &hold->req, start, start + MMSHIM_PAGE, &until);
 	if (error)
-		mm_violation(mm, "reclaim has waited for page %#llx for 0.1 s",
-			     (unsigned long long)page_of(start));
+		rl_mm_violation(mm, "reclaim has waited for page %#llx for 0.1 s",
+				(unsigned long long)page_of(start));
 	return error == 0;
 }
 
-bool mm_fine_try_page(struct mmshim *mm, struct hold *hold, uint64_t address)
+bool rl_mm_fine_try_page(struct mmshim *mm, struct hold *hold, uint64_t address)
 {
 	uint64_t start = address & ~(MMSHIM_PAGE - 1);
 
@@ -286,8 +286,8 @@ bool mm_fine_try_page(struct mmshim *mm, struct hold *hold, uint64_t address)
 	return rangelock_trywrlock(&mm->range, &hold->req, start, start + MMSHIM_PAGE) == 0;
 }
 
-void mm_fine_lock_nested(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end,
-			 const struct hold *outer)
+void rl_mm_fine_lock_nested(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end,
+			    const struct hold *outer)
 {
 	*hold = (struct hold){ 0 };
 	if (mm->caps & RANGELOCK_CAP_NESTED &&
@@ -295,22 +295,22 @@ void mm_fine_lock_nested(struct mmshim *mm, struct hold *hold, uint64_t start, u
 		*hold = (struct hold){ .req = hold->req, .start = start, .end = end };
 }
 
-#define FINE                                                                       \
-	.init = mm_range_init, .end = mm_range_end, .lock_all = mm_range_lock_all, \
-	.lock_again = mm_range_lock_again, .downgrade = mm_range_downgrade,        \
-	.unlock = mm_range_unlock, .map = map, .unmap = unmap, .fault = fault,     \
-	.populate = mm_populate_by_faults
+#define FINE                                                                                \
+	.init = rl_mm_range_init, .end = rl_mm_range_end, .lock_all = rl_mm_range_lock_all, \
+	.lock_again = rl_mm_range_lock_again, .downgrade = rl_mm_range_downgrade,           \
+	.unlock = rl_mm_range_unlock, .map = map, .unmap = unmap, .fault = fault,           \
+	.populate = rl_mm_populate_by_faults
 
-const struct protocol protocol_fine = { .name = "fine",
-					.needs = RANGELOCK_CAP_LOCK,
-					.needs_downgrade = true,
-					FINE,
-					.lock_range = mm_range_lock,
-					.try_page = mm_fine_try_page,
-					.lock_nested = mm_fine_lock_nested };
-const struct protocol protocol_coarse = { .name = "coarse",
-					  .needs = RANGELOCK_CAP_LOCK,
-					  .needs_downgrade = true,
-					  FINE,
-					  .lock_range = mm_range_lock_full,
-					  .try_page = mm_whole_try_page };
+const struct protocol rl_mm_fine = { .name = "fine",
+				     .needs = RANGELOCK_CAP_LOCK,
+				     .needs_downgrade = true,
+				     FINE,
+				     .lock_range = rl_mm_range_lock,
+				     .try_page = rl_mm_fine_try_page,
+				     .lock_nested = rl_mm_fine_lock_nested };
+const struct protocol rl_mm_coarse = { .name = "coarse",
+				       .needs = RANGELOCK_CAP_LOCK,
+				       .needs_downgrade = true,
+				       FINE,
+				       .lock_range = rl_mm_range_lock_full,
+				       .try_page = rl_mm_whole_try_page };

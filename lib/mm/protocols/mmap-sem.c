@@ -81,13 +81,13 @@ static int populate_chunk(struct mmshim *mm, uint64_t *at, uint64_t stop, uint32
 {
 	for (; *at < stop; *at += MMSHIM_PAGE) {
 		/* It may have gone, or be another's, since the last chunk. */
-		if (!mm_lookup(mm, *at, a) || a->flags & VMA_DEAD || a->birth > birth)
+		if (!rl_mm_lookup(mm, *at, a) || a->flags & VMA_DEAD || a->birth > birth)
 			return ENOMEM;
 		int error =
-		    mm_allows(a, MMSHIM_READ)
-			? mm_handle_fault(mm, a, *at,
-					  a->prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ,
-					  FAULT_MAY_DROP)
+		    rl_mm_allows(a, MMSHIM_READ)
+			? rl_mm_handle_fault(mm, a, *at,
+					     a->prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ,
+					     FAULT_MAY_DROP)
 			: 0;
 		if (error)
 			return error;
@@ -110,8 +110,8 @@ static int populate(struct mmshim *mm, uint64_t start, uint64_t stop, uint32_t b
 		error = populate_chunk(mm, &at, chunk < stop ? chunk : stop, birth, &a);
 		unlock(mm, &hold);
 		if (error < 0)
-			error = mm_wait_for_fault(mm, &a, at, error, &attempts);
-		mm_point(mm, MMSHIM_IN_POPULATE, at);
+			error = rl_mm_wait_for_fault(mm, &a, at, error, &attempts);
+		rl_mm_point(mm, MMSHIM_IN_POPULATE, at);
 	}
 	return error;
 }
@@ -119,14 +119,15 @@ static int populate(struct mmshim *mm, uint64_t start, uint64_t stop, uint32_t b
 #define MMAP_SEM                                                                  \
 	.init = init, .end = end, .lock_all = lock_all, .lock_range = lock_range, \
 	.lock_again = lock_again, .downgrade = downgrade, .unlock = unlock,       \
-	.try_page = mm_whole_try_page, .map = mm_whole_map, .unmap = mm_whole_unmap
+	.try_page = rl_mm_whole_try_page, .map = rl_mm_whole_map, .unmap = rl_mm_whole_unmap
 
-const struct protocol protocol_mmap_sem = {
-	.name = "mmap-sem", MMAP_SEM, .fault = mm_whole_fault, .populate = mm_whole_populate
+const struct protocol rl_mm_mmap_sem = {
+	.name = "mmap-sem", MMAP_SEM, .fault = rl_mm_whole_fault, .populate = rl_mm_whole_populate
 };
-const struct protocol protocol_retry = {
-	.name = "retry", MMAP_SEM, .fault = mm_whole_fault_retrying, .populate = mm_whole_populate
-};
-const struct protocol protocol_populate = {
-	.name = "populate", MMAP_SEM, .fault = mm_whole_fault, .populate = populate
+const struct protocol rl_mm_retry = { .name = "retry",
+				      MMAP_SEM,
+				      .fault = rl_mm_whole_fault_retrying,
+				      .populate = rl_mm_whole_populate };
+const struct protocol rl_mm_populate = {
+	.name = "populate", MMAP_SEM, .fault = rl_mm_whole_fault, .populate = populate
 };

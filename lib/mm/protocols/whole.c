@@ -9,20 +9,21 @@ static void populate_held(struct mmshim *mm, uint64_t start, uint64_t end)
 	struct vma_attr a;
 
 	for (uint64_t at = start; at < end; at += MMSHIM_PAGE)
-		if (!mm_lookup(mm, at, &a) || !mm_allows(&a, MMSHIM_READ) ||
-		    mm_handle_fault(mm, &a, at, a.prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ,
-				    0))
+		if (!rl_mm_lookup(mm, at, &a) || !rl_mm_allows(&a, MMSHIM_READ) ||
+		    rl_mm_handle_fault(mm, &a, at,
+				       a.prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ, 0))
 			return;
 }
 
-int mm_whole_map(struct mmshim *mm, struct map *map)
+int rl_mm_whole_map(struct mmshim *mm, struct map *map)
 {
 	struct hold hold = { 0 };
 
 	mm->protocol->lock_all(mm, &hold);
-	mm_count(mm, C_COARSE);
-	int error = mm_map_all(mm, map);
-	if (!error && map->flags & MMSHIM_POPULATE && mm->protocol->populate == mm_whole_populate) {
+	rl_mm_count(mm, C_COARSE);
+	int error = rl_mm_map_all(mm, map);
+	if (!error && map->flags & MMSHIM_POPULATE &&
+	    mm->protocol->populate == rl_mm_whole_populate) {
 		populate_held(mm, map->attr.start, map->attr.end);
 		map->populated = true;
 	}
@@ -30,13 +31,13 @@ int mm_whole_map(struct mmshim *mm, struct map *map)
 	return error;
 }
 
-int mm_whole_unmap(struct mmshim *mm, uint64_t start, uint64_t end)
+int rl_mm_whole_unmap(struct mmshim *mm, uint64_t start, uint64_t end)
 {
 	struct hold hold = { 0 };
 
 	mm->protocol->lock_all(mm, &hold);
-	mm_count(mm, C_COARSE);
-	return mm_unmap_held(mm, &hold, start, end);
+	rl_mm_count(mm, C_COARSE);
+	return rl_mm_unmap_held(mm, &hold, start, end);
 }
 
 static int fault(struct mmshim *mm, uint64_t address, unsigned prot, unsigned flags)
@@ -50,50 +51,50 @@ static int fault(struct mmshim *mm, uint64_t address, unsigned prot, unsigned fl
 		int error = EFAULT;
 
 		mm->protocol->lock_range(mm, &hold, 0, MMSHIM_TOP, false);
-		if (mm_lookup(mm, address, &a) || mm_grow(mm, address, &a)) {
-			mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
-			error = mm_handle_fault(mm, &a, address, prot, flags);
+		if (rl_mm_lookup(mm, address, &a) || rl_mm_grow(mm, address, &a)) {
+			rl_mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
+			error = rl_mm_handle_fault(mm, &a, address, prot, flags);
 		} else {
-			mm_count(mm, C_MISS);
+			rl_mm_count(mm, C_MISS);
 		}
 		mm->protocol->unlock(mm, &hold);
 		if (error >= 0) {
-			mm_count(mm, first ? C_SUCCESS : C_COARSE);
+			rl_mm_count(mm, first ? C_SUCCESS : C_COARSE);
 			return error;
 		}
 		/* The mapping may be another when we are back; the second try waits with the lock. */
 		if (error == RETRY_IO)
 			flags &= ~FAULT_MAY_DROP;
-		error = mm_wait_for_fault(mm, &a, address, error, &attempts);
+		error = rl_mm_wait_for_fault(mm, &a, address, error, &attempts);
 		if (error)
 			return error;
 		first = false;
 	}
 }
 
-int mm_whole_fault(struct mmshim *mm, uint64_t address, unsigned prot)
+int rl_mm_whole_fault(struct mmshim *mm, uint64_t address, unsigned prot)
 {
 	return fault(mm, address, prot, 0);
 }
 
-int mm_whole_fault_retrying(struct mmshim *mm, uint64_t address, unsigned prot)
+int rl_mm_whole_fault_retrying(struct mmshim *mm, uint64_t address, unsigned prot)
 {
 	return fault(mm, address, prot, FAULT_MAY_DROP);
 }
 
-int mm_whole_populate(struct mmshim *mm, uint64_t start, uint64_t end, uint32_t birth)
+int rl_mm_whole_populate(struct mmshim *mm, uint64_t start, uint64_t end, uint32_t birth)
 {
 	struct hold hold = { 0 };
 
 	(void)birth;
 	mm->protocol->lock_all(mm, &hold);
-	int error = mm_is_covered(mm, start, end) ? 0 : ENOMEM;
+	int error = rl_mm_is_covered(mm, start, end) ? 0 : ENOMEM;
 	populate_held(mm, start, end);
 	mm->protocol->unlock(mm, &hold);
 	return error;
 }
 
-bool mm_whole_try_page(struct mmshim *mm, struct hold *hold, uint64_t address)
+bool rl_mm_whole_try_page(struct mmshim *mm, struct hold *hold, uint64_t address)
 {
 	(void)mm, (void)hold, (void)address;
 	hold->start = hold->end = 0;

@@ -5,24 +5,25 @@
 
 #include "mm/mm.h"
 
-int mm_whole_map(struct mmshim *, struct map *);
-int mm_whole_unmap(struct mmshim *, uint64_t start, uint64_t end);
-int mm_whole_fault(struct mmshim *, uint64_t address, unsigned prot);
+int rl_mm_whole_map(struct mmshim *, struct map *);
+int rl_mm_whole_unmap(struct mmshim *, uint64_t start, uint64_t end);
+int rl_mm_whole_fault(struct mmshim *, uint64_t address, unsigned prot);
 /* The same, that gives the lock up rather than wait for a disk with it. */
-int mm_whole_fault_retrying(struct mmshim *, uint64_t address, unsigned prot);
-int mm_whole_populate(struct mmshim *, uint64_t start, uint64_t end, uint32_t birth);
+int rl_mm_whole_fault_retrying(struct mmshim *, uint64_t address, unsigned prot);
+int rl_mm_whole_populate(struct mmshim *, uint64_t start, uint64_t end, uint32_t birth);
 
 /* The range lock, full or not. */
-int mm_range_init(struct mmshim *);
-void mm_range_end(struct mmshim *);
-void mm_range_lock(struct mmshim *, struct hold *, uint64_t start, uint64_t end, bool write);
-void mm_range_lock_all(struct mmshim *, struct hold *);
-void mm_range_lock_full(struct mmshim *, struct hold *, uint64_t start, uint64_t end, bool write);
-void mm_range_lock_again(struct mmshim *, struct hold *);
-void mm_range_downgrade(struct mmshim *, struct hold *);
-void mm_range_unlock(struct mmshim *, struct hold *);
+int rl_mm_range_init(struct mmshim *);
+void rl_mm_range_end(struct mmshim *);
+void rl_mm_range_lock(struct mmshim *, struct hold *, uint64_t start, uint64_t end, bool write);
+void rl_mm_range_lock_all(struct mmshim *, struct hold *);
+void rl_mm_range_lock_full(struct mmshim *, struct hold *, uint64_t start, uint64_t end,
+			   bool write);
+void rl_mm_range_lock_again(struct mmshim *, struct hold *);
+void rl_mm_range_downgrade(struct mmshim *, struct hold *);
+void rl_mm_range_unlock(struct mmshim *, struct hold *);
 
 /* Reclaim needs no more than the leaf's lock, where nobody relies on ranges. */
-bool mm_whole_try_page(struct mmshim *, struct hold *, uint64_t address);
+bool rl_mm_whole_try_page(struct mmshim *, struct hold *, uint64_t address);
 
 #endif
