@@ -224,6 +224,8 @@ static void others_go_on(const char *protocol, enum mmshim_point point)
 	struct other faulter;
 
 	make(protocol, MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	uint64_t below;
+	ck_assert_int_eq(mmshim_mmap(mm, 0, 65536, MMSHIM_READ, 0, NULL, 0, &below), 0);
 	uint64_t a = point == MMSHIM_IN_IO ? map_file(MMSHIM_CONVERTED, 1024) : map(mm, 4 * MB);
 	uint64_t b = map(mm, MB);
 
@@ -236,6 +238,7 @@ static void others_go_on(const char *protocol, enum mmshim_point point)
 	must_store(mm, b + MMSHIM_PAGE, 3);
 	ck_assert_int_eq(mmshim_munmap(mm, b, MB), 0);
 	ck_assert_int_eq(mmshim_munmap(mm, a + 2 * MB, MB), 0); /* of the same mapping, even */
+	ck_assert_int_eq(mmshim_munmap(mm, below, 65536), 0);	/* within the same 2 MB */
 	ck_assert_int_eq(mmshim_dontneed(mm, c, MB), 0);
 	open_gate();
 	ck_assert_int_eq(join(&faulter), 0);
@@ -595,6 +598,7 @@ START_TEST(populate_never_populates_another_mapping)
 	uint64_t got;
 
 	make(protocols[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	map(mm, MB); /* with which both are merged */
 	arm(MMSHIM_IN_POPULATE);
 	start(&mapper, POPULATE, 0, MB);
 	uint64_t at = wait_for_gate();
@@ -659,6 +663,83 @@ START_TEST(a_hit_after_munmap_is_found_out)
 	unmap_between_looks();
 	ck_assert_int_eq(looks.after, 0);
 	end_in_violation("which is free");
+}
+END_TEST
+
+/* ---- One page, two faults ---- */
+
+START_TEST(two_faults_of_one_page_leave_one_frame)
+{
+	struct other writer;
+
+	make(mmshim_protocols()[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	uint64_t a = map(mm, MMSHIM_PAGE);
+	arm(MMSHIM_BEFORE_INSTALL);
+	start(&writer, STORE, a, 0);
+	wait_for_gate();
+	must_store(mm, a, 5);
+	must_load(mm, a, 5);
+	open_gate();
+	ck_assert_int_eq(join(&writer), 0);
+	must_load(mm, a, 77);
+	ck_assert_uint_eq(stats_of(mm).frames_used, 1);
+	end_space(mm);
+}
+END_TEST
+
+START_TEST(a_page_of_a_file_is_read_once)
+{
+	struct other first, second;
+
+	make(mmshim_protocols()[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	uint64_t a = map_file(MMSHIM_CONVERTED, 4);
+	arm(MMSHIM_IN_IO);
+	start(&first, LOAD, a, 0);
+	wait_for_gate();
+	start(&second, STORE, a, 0);
+	must_wait(&second);
+	open_gate();
+	ck_assert_int_eq(join(&first), 0);
+	ck_assert_int_eq(join(&second), 0);
+	ck_assert_uint_eq(stats_of(mm).faults_major, 1);
+	must_load(mm, a, 77);
+	end_space(mm);
+}
+END_TEST
+
+static void *look_before_and_after_a_copy(void *arg)
+{
+	uint64_t *words = arg;
+
+	mmshim_load(mm, looks.address, &words[0]);
+	pthread_barrier_wait(&looks.step);
+	pthread_barrier_wait(&looks.step);
+	mmshim_load(mm, looks.address, &words[1]);
+	return NULL;
+}
+
+START_TEST(all_threads_see_the_copy_that_one_has_made)
+{
+	struct mmshim *child;
+	uint64_t words[2];
+	pthread_t thread;
+
+	make(mmshim_protocols()[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	pthread_barrier_init(&looks.step, NULL, 2);
+	looks.address = map(mm, MMSHIM_PAGE);
+	must_store(mm, looks.address, 1);
+	ck_assert_int_eq(mmshim_fork(mm, &child), 0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, look_before_and_after_a_copy, words), 0);
+	pthread_barrier_wait(&looks.step);
+	must_store(mm, looks.address, 2);
+	pthread_barrier_wait(&looks.step);
+	pthread_join(thread, NULL);
+	pthread_barrier_destroy(&looks.step);
+	ck_assert_uint_eq(words[0], 1);
+	ck_assert_uint_eq(words[1], 2);
+	must_load(child, looks.address, 1);
+	end_space(child);
+	end_space(mm);
 }
 END_TEST
 
@@ -848,6 +929,9 @@ int main(void)
 	tcase_add_loop_test(tc, populate_never_populates_another_mapping, 0, 3);
 	tcase_add_loop_test(tc, no_tlb_has_what_was_unmapped, 0, n);
 	tcase_add_test(tc, a_hit_after_munmap_is_found_out);
+	tcase_add_loop_test(tc, two_faults_of_one_page_leave_one_frame, 0, n);
+	tcase_add_loop_test(tc, a_page_of_a_file_is_read_once, 0, n);
+	tcase_add_loop_test(tc, all_threads_see_the_copy_that_one_has_made, 0, n);
 	tcase_add_test(tc, a_lost_frame_is_found_out);
 	tcase_add_test(tc, a_table_that_a_neighbour_uses_is_found_out);
 	tcase_add_loop_test(tc, a_failure_changes_nothing, 0, n);

@@ -157,6 +157,9 @@ START_TEST(protection_is_what_it_was_set_to)
 	must_store(mm, a + MMSHIM_PAGE, 5);
 	ck_assert_uint_eq(stats_of(mm).mappings, 1);
 	ck_assert_int_eq(mmshim_mprotect(mm, a, 5 * MMSHIM_PAGE, RW), ENOMEM);
+	ck_assert_int_eq(mmshim_munmap(mm, a + MMSHIM_PAGE, MMSHIM_PAGE), 0);
+	ck_assert_int_eq(mmshim_mprotect(mm, a, 4 * MMSHIM_PAGE, MMSHIM_READ), ENOMEM);
+	must_store(mm, a, 6);
 	end_space(mm);
 }
 END_TEST
@@ -176,6 +179,7 @@ START_TEST(mremap_moves_the_content)
 	ck_assert_int_eq(mmshim_mremap(mm, a, 3 * MB, 5 * MB, &moved), 0);
 	ck_assert_uint_ne(moved, a);
 	must_fault(mm, a);
+	must_fault(mm, a + 2 * MB - MMSHIM_PAGE);
 	for (uint64_t at = 0; at < 2 * MB; at += MMSHIM_PAGE)
 		must_load(mm, moved + at, at + 1);
 	must_load(mm, moved + 4 * MB, 0);
@@ -275,6 +279,29 @@ START_TEST(files_are_shared_or_copied)
 }
 END_TEST
 
+START_TEST(what_is_left_of_a_file_is_where_it_was)
+{
+	struct mmshim_file *file;
+	uint64_t a, b;
+
+	make(_i);
+	ck_assert_int_eq(mmshim_file_open(mm, 16, _i % 2, &file), 0);
+	ck_assert_int_eq(mmshim_mmap(mm, 0, 16 * MMSHIM_PAGE, RW, MMSHIM_SHARED, file, 0, &a), 0);
+	for (uint64_t i = 0; i < 16; i++)
+		must_store(mm, a + i * MMSHIM_PAGE, 100 + i);
+	ck_assert_int_eq(mmshim_munmap(mm, a + 4 * MMSHIM_PAGE, 4 * MMSHIM_PAGE), 0);
+	ck_assert_int_eq(mmshim_dontneed(mm, a + 8 * MMSHIM_PAGE, 8 * MMSHIM_PAGE), 0);
+	for (uint64_t i = 8; i < 16; i++)
+		must_load(mm, a + i * MMSHIM_PAGE, 100 + i);
+	ck_assert_int_eq(
+	    mmshim_mremap(mm, a + 8 * MMSHIM_PAGE, 4 * MMSHIM_PAGE, 5 * MMSHIM_PAGE, &b), 0);
+	ck_assert_uint_ne(b, a + 8 * MMSHIM_PAGE);
+	for (uint64_t i = 0; i < 5; i++)
+		must_load(mm, b + i * MMSHIM_PAGE, 108 + i);
+	end_space(mm);
+}
+END_TEST
+
 START_TEST(a_child_has_a_copy)
 {
 	struct mmshim *child;
@@ -338,13 +365,38 @@ START_TEST(memory_is_reclaimed_into_swap_and_comes_back)
 	ck_assert_int_eq(mmshim_munmap(mm, f, 64 * MMSHIM_PAGE), 0);
 	for (uint64_t i = 0; i < 400; i++)
 		must_store(mm, a + i * MMSHIM_PAGE, 1000 + i);
-	for (uint64_t i = 0; i < 400; i++)
-		must_load(mm, a + i * MMSHIM_PAGE, 1000 + i);
+	for (uint64_t i = 0; i < 800; i++) /* what has come back once can be had again */
+		must_load(mm, a + i % 400 * MMSHIM_PAGE, 1000 + i % 400);
 	ck_assert_int_eq(mmshim_mmap(mm, 0, 64 * MMSHIM_PAGE, RW, MMSHIM_SHARED, file, 0, &f), 0);
 	for (uint64_t i = 0; i < 64; i++)
 		must_load(mm, f + i * MMSHIM_PAGE, 5000 + i);
 	ck_assert_uint_gt(stats_of(mm).swapped_out, 200);
 	ck_assert_uint_gt(stats_of(mm).swapped_in, 200);
+	end_space(mm);
+}
+END_TEST
+
+START_TEST(a_child_has_what_was_swapped_out)
+{
+	struct mmshim_config config = space_config(_i);
+	struct mmshim *child;
+
+	config.frames = 64;
+	config.swap = 512;
+	mm = make_space(&config);
+	uint64_t a = map(mm, 120 * MMSHIM_PAGE), b = a + 100 * MMSHIM_PAGE;
+	for (uint64_t i = 0; i < 120; i++)
+		must_store(mm, a + i * MMSHIM_PAGE, i);
+	ck_assert_int_eq(mmshim_fork(mm, &child), 0);
+	/* What both have in memory stays there; what is in swap each gets for itself. */
+	ck_assert_int_eq(mmshim_munmap(child, b, 20 * MMSHIM_PAGE), 0);
+	ck_assert_int_eq(mmshim_munmap(mm, b, 20 * MMSHIM_PAGE), 0);
+	for (uint64_t i = 0; i < 40; i++)
+		must_load(child, a + i * MMSHIM_PAGE, i);
+	ck_assert_int_eq(mmshim_munmap(child, a, 100 * MMSHIM_PAGE), 0);
+	for (uint64_t i = 0; i < 100; i++)
+		must_load(mm, a + i * MMSHIM_PAGE, i);
+	end_space(child);
 	end_space(mm);
 }
 END_TEST
@@ -518,9 +570,11 @@ int main(void)
 	tcase_add_loop_test(tc, the_heap_grows_and_shrinks, 0, n);
 	tcase_add_loop_test(tc, a_stack_grows_where_it_is_touched, 0, n);
 	tcase_add_loop_test(tc, files_are_shared_or_copied, 0, n);
+	tcase_add_loop_test(tc, what_is_left_of_a_file_is_where_it_was, 0, n);
 	tcase_add_loop_test(tc, a_child_has_a_copy, 0, n);
 	tcase_add_loop_test(tc, populate_leaves_nothing_to_fault, 0, n);
 	tcase_add_loop_test(tc, memory_is_reclaimed_into_swap_and_comes_back, 0, n);
+	tcase_add_loop_test(tc, a_child_has_what_was_swapped_out, 0, n);
 	tcase_add_loop_test(tc, memory_that_cannot_be_had_is_an_error, 0, n);
 	tcase_add_loop_test(tc, a_file_is_written_from_memory, 0, n);
 	tcase_add_loop_test(tc, others_can_look_at_it, 0, n);
