@@ -25,6 +25,15 @@ builds_static() {
 		-o "$2"
 }
 
+builds_with_mm() {
+	cc $strict "$source/doc/examples/address-space.c" $(pkg-config --cflags --libs rangelock-mm) -o "$1"
+}
+
+builds_static_with_mm() {
+	cc $strict "$source/doc/examples/address-space.c" $(pkg-config --cflags rangelock-mm) -static \
+		$(pkg-config --static --libs rangelock-mm) -o "$1"
+}
+
 runs() {
 	LD_LIBRARY_PATH="$prefix/lib" "$1"
 }
@@ -72,6 +81,10 @@ check "and run" runs "$tap_dir/ten"
 check "the library says the same version" says_version "$tap_dir/ten"
 check "they build statically" builds_static "$source/doc/examples/ten-lines.c" "$tap_dir/ten-static"
 check "and run" runs "$tap_dir/ten-static"
+check "an address space builds with pkg-config alone" builds_with_mm "$tap_dir/mm"
+check "and runs" runs "$tap_dir/mm"
+check "it builds statically" builds_static_with_mm "$tap_dir/mm-static"
+check "and runs" runs "$tap_dir/mm-static"
 check "they build with the library as a Meson subproject" makes_subproject
 check "and run" "$tap_dir/host/build/main"
 check "a subproject builds no tests and tools" subproject_builds_no_tests

@@ -1,11 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 # What the libraries show to the linker, and what they ask of it.
-# Usage: symbols.sh SOURCE_ROOT SHARED_LIBRARY STATIC_LIBRARY
+# Usage: symbols.sh SOURCE_ROOT SHARED_LIBRARY STATIC_LIBRARY MM_SHARED_LIBRARY MM_STATIC_LIBRARY
 . "$1/tests/support/tap.sh"
 header=$1/include/rangelock/rangelock.h
 shared=$2
 static=$3
+mm_header=$1/include/rangelock/mm.h
+mm_shared=$4
+mm_static=$5
 
 exported() {
 	nm -D --defined-only "$shared" | awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort
@@ -19,6 +22,26 @@ exports_what_the_header_declares() {
 	declared >"$tap_dir/declared"
 	exported >"$tap_dir/exported"
 	[ -s "$tap_dir/declared" ] && diff "$tap_dir/declared" "$tap_dir/exported"
+}
+
+mm_exports_what_its_header_declares() {
+	sed -n '/^RANGELOCK_API/,/;/p' "$mm_header" | grep -oE '\bmmshim_[a-z_]+\(' | tr -d '(' | sort -u \
+		>"$tap_dir/declared"
+	nm -D --defined-only "$mm_shared" | awk '$2 == "T" { print $3 }' | sed 's/@.*//' | sort \
+		>"$tap_dir/exported"
+	[ -s "$tap_dir/declared" ] && diff "$tap_dir/declared" "$tap_dir/exported"
+}
+
+mm_static_hides() {
+	! readelf -sW "$mm_static" | awk '$5 == "GLOBAL" && $7 != "UND"' |
+		awk '!($8 ~ /^mmshim_/ && $6 == "DEFAULT") && !($8 ~ /^rl_/ && $6 == "HIDDEN")' |
+		grep .
+}
+
+# It is a user of the lock like any other.
+mm_uses_public_calls() {
+	! nm -A --undefined-only "$mm_static" | awk '{ print $NF }' | grep '^rl_' | sort -u |
+		grep -v '^rl_mm_'
 }
 
 versioned() {
@@ -55,4 +78,7 @@ check "the soname is that of the major version" soname
 check "the static library hides its internals" static_hides
 check "none but init, destroy and the pools ask for an allocator" no_allocator
 check "nothing but the C library and liburcu is needed" no_more_than_libc_and_urcu
+check "so does the address space's" mm_exports_what_its_header_declares
+check "the address space's static library hides its internals" mm_static_hides
+check "and uses public calls of the lock alone" mm_uses_public_calls
 tap_end
