@@ -143,8 +143,11 @@ RANGELOCK_API int mmshim_destroy(struct mmshim *);
 RANGELOCK_API int mmshim_mmap(struct mmshim *, uint64_t hint, uint64_t length, unsigned prot,
 			      unsigned flags, struct mmshim_file *file, uint64_t offset,
 			      uint64_t *ret_address);
+/* mmshim_munmap: what is not mapped there is no error.
+ *   ENOMEM   no memory to split a mapping; with vm-dead it may be dead already: call again */
 RANGELOCK_API int mmshim_munmap(struct mmshim *, uint64_t address, uint64_t length);
-/*   ENOMEM   some of it is not mapped */
+/* mmshim_mprotect: who may write may read, too.
+ *   ENOMEM   some of it is not mapped */
 RANGELOCK_API int mmshim_mprotect(struct mmshim *, uint64_t address, uint64_t length,
 				  unsigned prot);
 /* mmshim_mremap: move and resize one mapping; in place where it can be.

@@ -150,27 +150,44 @@ int mmshim_dontneed(struct mmshim *mm, uint64_t address, uint64_t length)
 	return error;
 }
 
-static int move_heap(struct mmshim *mm, struct hold *hold, uint64_t end)
+static int grow_heap(struct mmshim *mm, uint64_t old, uint64_t new)
 {
-	uint64_t old = (mm->heap_end + MMSHIM_PAGE - 1) & ~(MMSHIM_PAGE - 1);
-	uint64_t new = (end + MMSHIM_PAGE - 1) & ~(MMSHIM_PAGE - 1);
 	struct map more = {
 		.attr = { .start = old, .prot = MMSHIM_READ | MMSHIM_WRITE, .flags = VMA_HEAP },
 		.length = new - old
 	};
 	struct edit e = { .only_if_empty = true };
+	int error = new <= MMSHIM_TOP ? rl_mm_map_held(mm, &more, &e) : ENOMEM;
+
+	return error == EEXIST ? ENOMEM : error;
+}
+
+/* Gives the hold up. */
+static int move_heap(struct mmshim *mm, struct hold *hold, uint64_t end)
+{
+	const uint64_t before = mm->heap_end;
+	uint64_t old = (before + MMSHIM_PAGE - 1) & ~(MMSHIM_PAGE - 1);
+	uint64_t new = (end + MMSHIM_PAGE - 1) & ~(MMSHIM_PAGE - 1);
 	int error = 0;
 
-	if (end < mm->heap_start || new > MMSHIM_TOP)
+	if (end < mm->heap_start)
 		error = ENOMEM;
 	else if (new > old)
-		error = rl_mm_map_held(mm, &more, &e);
+		error = grow_heap(mm, old, new);
 	if (!error)
 		mm->heap_end = end;
-	if (!error && new < old)
-		return rl_mm_unmap_held(mm, hold, new, old); /* and gives the hold up */
-	mm->protocol->unlock(mm, hold);
-	return error == EEXIST ? ENOMEM : error;
+	if (error || new >= old) {
+		mm->protocol->unlock(mm, hold);
+		return error;
+	}
+	error = rl_mm_unmap_held(mm, hold, new, old);
+	if (error) { /* the heap is where it was, unless another has moved it since */
+		mm->protocol->lock_all(mm, hold);
+		if (mm->heap_end == end)
+			mm->heap_end = before;
+		mm->protocol->unlock(mm, hold);
+	}
+	return error;
 }
 
 int mmshim_brk(struct mmshim *mm, uint64_t end, uint64_t *ret_end)

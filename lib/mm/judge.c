@@ -580,7 +580,8 @@ static void judge_content(struct court *court, const struct access *a, struct li
 		if (write->start > court->mm->history->forked)
 			object(court, a, "written by another process after the fork");
 		judge_beginning(court, a, c);
-	} else if (write || !is_inherited(court, life)) {
+	} else if (a->tag == 0 || (!made->file && (write || !is_inherited(court, life)))) {
+		/* else it was one whose space is gone, and his log with it */
 		object(court, a, "nobody wrote that there");
 	}
 }

@@ -800,7 +800,17 @@ START_TEST(a_failure_changes_nothing)
 	ck_assert_int_eq(mmshim_mmap(mm, 0, MB, RW, 0, NULL, 0, &got), ENOMEM);
 	ck_assert_int_eq(mmshim_mprotect(mm, a, MB, MMSHIM_READ), ENOMEM);
 	ck_assert_uint_eq(got, 1);
+	uint64_t heap, now;
 	fail_point = -1;
+	ck_assert_int_eq(mmshim_brk(mm, 0, &heap), 0);
+	ck_assert_int_eq(mmshim_brk(mm, heap + MB, NULL), 0);
+	fail_point = MMSHIM_BEFORE_COMMIT;
+	ck_assert_int_eq(mmshim_brk(mm, heap, NULL), ENOMEM);
+	fail_point = -1;
+	ck_assert_int_eq(mmshim_brk(mm, 0, &now), 0);
+	ck_assert_uint_eq(now, heap + MB);
+	must_store(mm, heap + MB - 8, 1);
+	ck_assert_int_eq(mmshim_brk(mm, heap, NULL), 0);
 	must_store(mm, a, 1);
 	must_load(mm, f, 0);
 	ck_assert_uint_eq(stats_of(mm).mappings, 2);

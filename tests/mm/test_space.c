@@ -225,6 +225,12 @@ START_TEST(the_heap_grows_and_shrinks)
 	must_fault(mm, start + MB - 8);
 	must_load(mm, start, 0);
 	ck_assert_int_eq(mmshim_brk(mm, start - 1, NULL), ENOMEM);
+	ck_assert_int_eq(
+	    mmshim_mmap(mm, start + 2 * MMSHIM_PAGE, MMSHIM_PAGE, RW, MMSHIM_FIXED, NULL, 0, &end),
+	    0);
+	ck_assert_int_eq(mmshim_brk(mm, start + MB, NULL), ENOMEM);
+	ck_assert_int_eq(mmshim_brk(mm, 0, &end), 0);
+	ck_assert_uint_eq(end, start + MMSHIM_PAGE);
 	end_space(mm);
 }
 END_TEST
@@ -330,6 +336,40 @@ START_TEST(a_child_has_a_copy)
 }
 END_TEST
 
+START_TEST(what_a_child_wrote_to_a_file_outlives_it)
+{
+	struct mmshim_file *file;
+	struct mmshim *child;
+	uint64_t a;
+
+	make(_i);
+	ck_assert_int_eq(mmshim_file_open(mm, 4, 0, &file), 0);
+	ck_assert_int_eq(mmshim_mmap(mm, 0, 4 * MMSHIM_PAGE, RW, MMSHIM_SHARED, file, 0, &a), 0);
+	ck_assert_int_eq(mmshim_fork(mm, &child), 0);
+	must_store(child, a, 12);
+	must_load(mm, a, 12);
+	end_space(child);
+	must_load(mm, a, 12);
+	end_space(mm);
+}
+END_TEST
+
+START_TEST(a_child_outlives_its_parent)
+{
+	struct mmshim *child;
+
+	make(_i);
+	uint64_t a = map(mm, 2 * MMSHIM_PAGE);
+	must_store(mm, a, 3);
+	ck_assert_int_eq(mmshim_fork(mm, &child), 0);
+	end_space(mm);
+	must_load(child, a, 3);
+	must_store(child, a, 4);
+	must_load(child, a, 4);
+	end_space(child);
+}
+END_TEST
+
 START_TEST(populate_leaves_nothing_to_fault)
 {
 	make(_i);
@@ -356,6 +396,8 @@ START_TEST(memory_is_reclaimed_into_swap_and_comes_back)
 
 	config.frames = 128;
 	config.swap = 512;
+	if (_i % 2)
+		config.flags |= MMSHIM_BACKGROUND;
 	mm = make_space(&config);
 	a = map(mm, 400 * MMSHIM_PAGE);
 	ck_assert_int_eq(mmshim_file_open(mm, 64, 0, &file), 0);
@@ -572,6 +614,8 @@ int main(void)
 	tcase_add_loop_test(tc, files_are_shared_or_copied, 0, n);
 	tcase_add_loop_test(tc, what_is_left_of_a_file_is_where_it_was, 0, n);
 	tcase_add_loop_test(tc, a_child_has_a_copy, 0, n);
+	tcase_add_loop_test(tc, what_a_child_wrote_to_a_file_outlives_it, 0, n);
+	tcase_add_loop_test(tc, a_child_outlives_its_parent, 0, n);
 	tcase_add_loop_test(tc, populate_leaves_nothing_to_fault, 0, n);
 	tcase_add_loop_test(tc, memory_is_reclaimed_into_swap_and_comes_back, 0, n);
 	tcase_add_loop_test(tc, a_child_has_what_was_swapped_out, 0, n);
