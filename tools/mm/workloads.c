@@ -215,16 +215,20 @@ static void touch_when_due(struct worker *w, uint64_t at, int64_t *due)
 	w->ops++;
 }
 
+/* Once at least, however long another keeps us from it. */
 static void touch_own(struct worker *w)
 {
 	uint64_t area = map_area(w->run, MB(4), 0, NULL);
 	int64_t due = clock_ns();
 
-	while (!stopped(w)) {
-		for (uint64_t at = area; at < area + MB(4) && !stopped(w); at += MMSHIM_PAGE)
+	do {
+		uint64_t at = area;
+
+		do
 			touch_when_due(w, at, &due);
+		while ((at += MMSHIM_PAGE) < area + MB(4) && !stopped(w));
 		must(w->run, mmshim_dontneed(w->run->mm, area, MB(4)), "madvise");
-	}
+	} while (!stopped(w));
 }
 
 static void unmap_by_size(struct worker *w)

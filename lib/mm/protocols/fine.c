@@ -291,8 +291,10 @@ void rl_mm_fine_lock_nested(struct mmshim *mm, struct hold *hold, uint64_t start
 {
 	*hold = (struct hold){ 0 };
 	if (mm->caps & RANGELOCK_CAP_NESTED &&
-	    rangelock_rdlock_nested(&mm->range, &hold->req, start, end, &outer->req) == 0)
-		*hold = (struct hold){ .req = hold->req, .start = start, .end = end };
+	    rangelock_rdlock_nested(&mm->range, &hold->req, start, end, &outer->req) == 0) {
+		hold->start = start;
+		hold->end = end;
+	}
 }
 
 #define FINE                                                                                \
