@@ -210,9 +210,9 @@ struct mmshim_stats {
 	uint64_t reclaimed, swapped_out, swapped_in;
 	uint64_t busy_range;             /* pages that reclaim left alone, their range being locked */
 	uint64_t mappings, tables, frames_used; /* now */
-	uint64_t short_holds, short_max_ns;     /* MMSHIM_TIMES: the short mutex */
+	uint64_t short_holds, short_ns, short_max_ns; /* MMSHIM_TIMES: the short mutex, held */
 	uint64_t fault_p50_ns, fault_p99_ns, fault_p999_ns, fault_max_ns; /* MMSHIM_TIMES */
-	uint64_t reserved_[8];
+	uint64_t reserved_[7];
 };
 RANGELOCK_API int mmshim_stats(struct mmshim *, struct mmshim_stats *ret);
 

@@ -328,6 +328,7 @@ int mmshim_stats(struct mmshim *mm, struct mmshim_stats *ret)
 		.tables = rl_load(&mm->n_tables, relaxed),
 		.frames_used = mm->machine->n_frames - rl_load(&mm->machine->n_free, relaxed),
 		.short_holds = rl_load(&mm->short_holds, relaxed),
+		.short_ns = rl_load(&mm->short_ns, relaxed),
 		.short_max_ns = rl_load(&mm->short_max, relaxed),
 		.fault_p50_ns = percentile(buckets, timed, 0.5),
 		.fault_p99_ns = percentile(buckets, timed, 0.99),

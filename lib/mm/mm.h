@@ -426,7 +426,7 @@ struct mmshim {
 	struct index *_Atomic index;
 	_Atomic uint32_t seq; /* of the last change; written under the index lock */
 	int64_t index_since;
-	_Atomic uint64_t short_holds, short_max;
+	_Atomic uint64_t short_holds, short_ns, short_max;
 
 	struct table *root;
 	_Atomic uint64_t n_tables;

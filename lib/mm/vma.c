@@ -251,6 +251,7 @@ void rl_mm_index_unlock(struct mmshim *mm)
 		uint64_t held = (uint64_t)(rl_mm_now() - mm->index_since);
 
 		rl_store(&mm->short_holds, rl_load(&mm->short_holds, relaxed) + 1, relaxed);
+		rl_store(&mm->short_ns, rl_load(&mm->short_ns, relaxed) + held, relaxed);
 		if (held > rl_load(&mm->short_max, relaxed))
 			rl_store(&mm->short_max, held, relaxed);
 	}

@@ -98,7 +98,8 @@ for copy in pin-pages range atomic-copy; do
 	check "nothing to object to copies by $copy" judges --protocol mmap-sem,fine --copy $copy
 done
 check "nothing to object to the list engine" judges --engine list
-check "nothing to object to ebizzy" "$mm" --check --workload ebizzy --seconds 0.3 --protocol fine,mmap-sem
+check "nothing to object to what is measured" "$mm" --check --seconds 0.1 --protocol fine,mmap-sem \
+	--workload ebizzy,pft,page_fault2,page_fault3,malloc-small,munmap
 for mutant in no-vm-dead no-recheck no-reservation-check use-after-merge downgrade-beside-stack \
 	blocking-reclaim free-shared-table no-shootdown lost-frame; do
 	check "finds $mutant" finds $mutant

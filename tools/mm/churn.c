@@ -189,14 +189,15 @@ int stir(void *arg, enum mmshim_point point, uint64_t address)
 	static _Thread_local struct rng rng;
 	static _Thread_local bool is_made;
 	static _Atomic unsigned threads;
+	const struct stirring *how = arg;
 
 	(void)address;
 	if (!is_made) {
-		rng = rng_make(*(const uint64_t *)arg, 1000 + atomic_fetch_add(&threads, 1));
+		rng = rng_make(how->seed, 1000 + atomic_fetch_add(&threads, 1));
 		is_made = true;
 	}
 	if (point == MMSHIM_IN_ALLOC || point == MMSHIM_IN_IO)
-		return rng_below(&rng, 500) == 0 ? EIO : 0;
+		return how->fails && rng_below(&rng, 500) == 0 ? EIO : 0;
 	switch (rng_below(&rng, 16)) {
 	case 0:
 		sleep_ns((int64_t)rng_below(&rng, 100000));

@@ -134,6 +134,7 @@ static void add_stats(struct mmshim *mm, struct result *result)
 	for (size_t i = 0; i < n; i++)
 		more[i] += sum[i];
 	now.short_holds += result->stats.short_holds;
+	now.short_ns += result->stats.short_ns;
 	if (result->stats.short_max_ns > now.short_max_ns)
 		now.short_max_ns = result->stats.short_max_ns;
 	result->stats = now;
@@ -259,17 +260,16 @@ static void play(const struct workload *workload, const struct mmshim_config *co
 static struct result measure(const struct options *opt, const char *protocol,
 			     const struct workload *workload)
 {
-	static uint64_t seed;
+	struct stirring stirring = { opt->seed, workload == &churn };
 	struct mmshim_config config = opt->config;
 	struct result result = { 0 };
 	int64_t round = opt->check ? NS_PER_S / 5 : opt->duration, left = opt->duration;
 
 	config.protocol = protocol;
 	config.flags = opt->check ? MMSHIM_CHECK : MMSHIM_TIMES;
-	seed = opt->seed;
 	if (opt->check) {
 		config.inject = stir;
-		config.inject_arg = &seed;
+		config.inject_arg = &stirring;
 	}
 	if (workload->configure)
 		workload->configure(&config);
@@ -318,6 +318,7 @@ static json_t *counters_of(const struct mmshim_stats *s)
 		{ "swapped_in", s->swapped_in },
 		{ "busy_range", s->busy_range },
 		{ "short_holds", s->short_holds },
+		{ "short_ns", s->short_ns },
 		{ "short_max_ns", s->short_max_ns },
 	};
 	json_t *all = json_object();

@@ -67,7 +67,12 @@ void unmap_area(struct run *, uint64_t address, uint64_t length);
 void touch(struct run *, uint64_t address, uint64_t length);
 void sample(struct worker *, int64_t ns);
 
-/* Delays at the points, at random, so that what is rare gets likely. */
+/* Delays at the points, at random, so that what is rare gets likely; and failures, where
+ * the workload can do with them. */
+struct stirring {
+	uint64_t seed;
+	bool fails;
+};
 int stir(void *arg, enum mmshim_point, uint64_t address);
 
 #endif

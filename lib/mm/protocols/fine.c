@@ -281,7 +281,8 @@ bool rl_mm_fine_try_page(struct mmshim *mm, struct hold *hold, uint64_t address)
 	uint64_t start = address & ~(MMSHIM_PAGE - 1);
 
 	*hold = (struct hold){ .start = start, .end = start + MMSHIM_PAGE, .write = true };
-	if (mm->mutant == MUTANT_BLOCKING_RECLAIM)
+	/* once found out is enough */
+	if (mm->mutant == MUTANT_BLOCKING_RECLAIM && !rl_load(&mm->violations, relaxed))
 		return wait_for_page(mm, hold, start);
 	return rangelock_trywrlock(&mm->range, &hold->req, start, start + MMSHIM_PAGE) == 0;
 }
