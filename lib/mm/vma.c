@@ -11,8 +11,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/annotate.h"
 #include "mm/mm.h"
 #include "mm/oracle.h"
+
+/* Memory of VMAs is never freed, so AddressSanitizer has to be told what is not to be read. */
+#if defined(__SANITIZE_ADDRESS__) || RL_HAS_FEATURE(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define POISON(p)   __asan_poison_memory_region(p, sizeof(*(p)))
+#define UNPOISON(p) __asan_unpoison_memory_region(p, sizeof(*(p)))
+#else
+#define POISON(p)   ((void)(p))
+#define UNPOISON(p) ((void)(p))
+#endif
 
 enum { SLAB = 64 };
 
@@ -48,6 +59,7 @@ static struct vma *vma_new(struct machine *m, const struct vma_attr *a)
 	pthread_mutex_unlock(&m->pool_lock);
 
 	if (v) {
+		UNPOISON(&v->a);
 		v->a = *a;
 		rl_store(&v->state, VMA_LIVE, release);
 	}
@@ -60,6 +72,7 @@ static void vma_free(struct vma *v)
 
 	rl_store(&v->state, VMA_FREE, relaxed);
 	memset(&v->a, 0xa5, sizeof(v->a));
+	POISON(&v->a);
 	pthread_mutex_lock(&m->pool_lock);
 	v->next_free = m->free_vmas;
 	m->free_vmas = v;
