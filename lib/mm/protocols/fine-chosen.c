@@ -154,7 +154,7 @@ static int unmap(struct mmshim *mm, uint64_t start, uint64_t end)
 
 const struct protocol rl_mm_fine_chosen = {
 	.name = "fine-chosen",
-	.needs = RANGELOCK_CAP_LOCK | RANGELOCK_CAP_ENTER,
+	.needs = RANGELOCK_CAP_LOCK | RANGELOCK_CAP_ENTER | RANGELOCK_CAP_NESTED,
 	.needs_downgrade = true,
 	.init = rl_mm_range_init,
 	.end = rl_mm_range_end,

@@ -203,8 +203,10 @@ static int map_open(struct mmshim *mm, struct map *map)
 			return error;
 		error = rangelock_wrlock(&mm->range, &hold.req, start, start + map->length);
 	}
-	if (error)
+	if (error) { /* ENOMEM: the reservation stands, or there is none */
+		rangelock_unreserve(&mm->range, &hold.req);
 		return error;
+	}
 	hold.start = start;
 	hold.end = start + map->length;
 	map->attr.start = start;
@@ -213,26 +215,13 @@ static int map_open(struct mmshim *mm, struct map *map)
 	return error;
 }
 
-/* Where the engine has no reservations, two may choose one hole: the later one finds it taken. */
-static int map_open_unreserved(struct mmshim *mm, struct map *map)
-{
-	uint64_t end;
-
-	rl_mm_index_lock(mm);
-	bool found =
-	    rl_mm_hole(mm, map->length, mm->config.low, mm->config.high, &map->attr.start, &end);
-	rl_mm_index_unlock(mm);
-	return found ? map_known(mm, map) : ENOMEM;
-}
-
 static int map(struct mmshim *mm, struct map *map)
 {
 	int error = EEXIST;
 
 	if (is_converted(&map->attr) && mm->protocol != &rl_mm_coarse) {
 		if (!map->known)
-			error = mm->caps & RANGELOCK_CAP_RESERVE ? map_open(mm, map)
-								 : map_open_unreserved(mm, map);
+			error = map_open(mm, map);
 		else if (rl_mm_is_empty(mm, map->attr.start, map->attr.start + map->length))
 			error = map_known(mm, map);
 	}
@@ -290,12 +279,14 @@ bool rl_mm_fine_try_page(struct mmshim *mm, struct hold *hold, uint64_t address)
 void rl_mm_fine_lock_nested(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end,
 			    const struct hold *outer)
 {
-	*hold = (struct hold){ 0 };
-	if (mm->caps & RANGELOCK_CAP_NESTED &&
-	    rangelock_rdlock_nested(&mm->range, &hold->req, start, end, &outer->req) == 0) {
-		hold->start = start;
-		hold->end = end;
-	}
+	int error;
+
+	*hold = (struct hold){ .start = start, .end = end };
+	while ((error = rangelock_rdlock_nested(&mm->range, &hold->req, start, end, &outer->req)) ==
+	       ENOMEM)
+		sched_yield();
+	if (error)
+		rl_mm_violation(mm, "a nested read answered errno %d", error);
 }
 
 #define FINE                                                                                \
@@ -305,7 +296,8 @@ void rl_mm_fine_lock_nested(struct mmshim *mm, struct hold *hold, uint64_t start
 	.populate = rl_mm_populate_by_faults
 
 const struct protocol rl_mm_fine = { .name = "fine",
-				     .needs = RANGELOCK_CAP_LOCK,
+				     .needs = RANGELOCK_CAP_LOCK | RANGELOCK_CAP_RESERVE |
+					      RANGELOCK_CAP_NESTED,
 				     .needs_downgrade = true,
 				     FINE,
 				     .lock_range = rl_mm_range_lock,
