@@ -204,8 +204,6 @@ static bool is_in_the_way(struct list_node *x, struct list_node *n, struct look 
 		q = n->head;
 		s = rl_load(&q->state, seq_cst); /* L4, V2 */
 	}
-	if (q == x)
-		return false;
 	look->head = q;
 	for (;;) {
 		look->theirs = s;

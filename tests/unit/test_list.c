@@ -518,6 +518,41 @@ static bool word_is_idle(void)
 	return rl_load(&to_lock(&lock)->word, relaxed) == WORD_IDLE;
 }
 
+START_TEST(one_in_the_word_is_unlocked_as_a_vector)
+{
+	const struct rangelock_range range = { 0, 1, RANGELOCK_WRITE };
+
+	ck_assert_int_eq(rangelock_lockv(&lock, &a, &range, 1, NULL), 0);
+	ck_assert_int_eq(rangelock_unlockv(&lock, &b, 1), EPERM);
+	ck_assert_int_eq(rangelock_unlockv(&lock, &a, 1), 0);
+	ck_assert_int_eq(rangelock_unlockv(&lock, &a, 1), EPERM);
+}
+END_TEST
+
+START_TEST(a_gap_is_for_a_request_that_is_free_and_a_lock_that_lives)
+{
+	struct rangelock_stats stats;
+	struct actor waiter;
+	struct rangelock other;
+	uint64_t start = 7;
+
+	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
+	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 0, 1);
+	ck_assert_int_eq(rangelock_reserve_gap(&lock, &waiter.req, 1, 1, 8, 9, &start), EINVAL);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 2), 0);
+	ck_assert_int_eq(rangelock_reserve_gap(&lock, &b, 1, 1, 8, 9, &start), EINVAL);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	actor_finish(&waiter);
+
+	ck_assert_int_eq(rangelock_init(&other, &on_list), 0);
+	ck_assert_int_eq(rangelock_destroy(&other), 0);
+	ck_assert_int_eq(rangelock_reserve_gap(&other, &a, 1, 1, 8, 9, &start), EINVAL);
+	ck_assert_int_eq(rangelock_stats(&other, &stats), EINVAL);
+	ck_assert_uint_eq(start, 7);
+}
+END_TEST
+
 START_TEST(a_list_stays_one_until_requests_are_alone_for_a_while)
 {
 	unsigned n = 0;
@@ -701,6 +736,8 @@ int main(void)
 	tcase_add_test(tc, without_memory_what_was_given_back_serves_again);
 	tcase_add_test(tc, a_thread_ends_that_has_no_node_left);
 	tcase_add_test(tc, a_list_that_is_in_use_is_not_destroyed);
+	tcase_add_test(tc, one_in_the_word_is_unlocked_as_a_vector);
+	tcase_add_test(tc, a_gap_is_for_a_request_that_is_free_and_a_lock_that_lives);
 	tcase_add_test(tc, a_list_stays_one_until_requests_are_alone_for_a_while);
 	tcase_add_test(tc, a_child_has_a_pool_of_its_own);
 	tcase_add_loop_test(tc, a_list_with_any_flags_lets_others_pass_those_who_wait, 0, N_FLAGS);
