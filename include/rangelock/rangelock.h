@@ -148,6 +148,8 @@ enum rangelock_engine {
  *            Requests that meet others, are changed, are of a vector, or reserve need memory,
  *            64 bytes each, from pools of the threads: in the steady state nothing is
  *            allocated, and nothing is given back to the system before the process ends.
+ * In the child of a fork() nothing is forgotten, unlike above; so a request that another thread
+ * was trying to lock at that moment, and did not hold yet, may be in the way there for good.
  * Pools are liburcu's users (flavour bp): a lock call, submit, a change, and destroy may wait
  * for a grace period, so make none of them inside rcu_read_lock() of that flavour.
  */
