@@ -19,7 +19,7 @@ lists() {
 
 # All cells with few locks, few cells with all: both takes its time.
 tells_json() {
-	"$bench" $quick --threads 1,3 --lock "$1" ${2:+--workload} $2 --json "$tap_dir/j" &&
+	"$bench" $quick --threads 3 --lock "$1" ${2:+--workload} $2 --json "$tap_dir/j" &&
 		python3 - "$tap_dir/j" "$1" "${2:-$workloads}" <<-'END'
 			import json, re, sys
 			j = json.load(open(sys.argv[1]))
