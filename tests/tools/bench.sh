@@ -120,7 +120,7 @@ check "a very short round still has a figure" "$bench" --seconds 0.000001 --repe
 	--workload full-write --threads 64 --lock tree,kara-bueso
 check "text that cannot be written is an error" exits 1 sh -c '"$1" --workload pair-write $2 >/dev/full' - \
 	"$bench" "$quick"
-check "every workload, and the JSON of it" tells_json tree,list,pthread_rwlock
+check "every workload, and the JSON of it" tells_json tree,pthread_rwlock
 check "every lock, and the JSON of it" tells_json "$locks" pair-write,disjoint-read,wide-writer
 if "$bench" --list | grep -q "^  rocksdb "; then
 	check "RocksDB, and the JSON of it" tells_json rocksdb pair-write,held,wake,wide-writer
