@@ -17,7 +17,7 @@
 #include "base/rcu.h"
 
 #ifndef RL_POOL_BATCH
-#define RL_POOL_BATCH 256 /* nodes that share a grace period, and an allocation */
+#define RL_POOL_BATCH 1024 /* nodes that share a grace period, and an allocation */
 #endif
 
 #ifndef rl_note_nodes

@@ -378,7 +378,7 @@ START_TEST(a_request_knows_its_own_reservation)
 END_TEST
 
 /* From 2 on, while there is memory. */
-static struct rangelock_req many[1024];
+static struct rangelock_req many[4096];
 static unsigned n_many;
 
 static void *hold_many(void *arg)
@@ -386,7 +386,7 @@ static void *hold_many(void *arg)
 	int error = 0;
 
 	(void)arg;
-	for (n_many = 0; n_many < 1024; n_many++) {
+	for (n_many = 0; n_many < 4096; n_many++) {
 		error = rangelock_wrlock(&lock, &many[n_many], 2 + n_many, 3 + n_many);
 		if (error)
 			break;
