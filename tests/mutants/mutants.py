@@ -274,8 +274,6 @@ MUTANTS = [
      "		head = q->head;\n		s = rl_load(&head->state, seq_cst);", "		s = 0;", "explore"),
     ("list: whoever meets a follower asks itself", CONTEND,
      "		q = n->head;\n", "", "explore"),
-    ("list: a vector is in its own way", CONTEND,
-     "	if (q == x)\n		return false;\n", "", "list-vector"),
     ("list: a vector that waits is canceled by its first request only", CONTEND,
      "m = next_member(x, m))\n		set_waiting", "m = NULL)\n		set_waiting", "list-vector"),
     ("list: a vector that gives up leaves the rest in the list", CONTEND,
