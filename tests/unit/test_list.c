@@ -119,7 +119,7 @@ START_TEST(who_gives_up_again_and_again_leaves_nothing_behind)
 	static const struct timespec past = { 0, 0 };
 
 	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
-	for (uint64_t i = 0; i < scaled(10000); i++)
+	for (uint64_t i = 0; i < scaled(40000); i++)
 		must(rangelock_timedwrlock(&lock, &b, 0, 2, &past) == ETIMEDOUT);
 	ck_assert_uint_le(allocations, 8);
 	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
@@ -137,7 +137,7 @@ START_TEST(what_is_submitted_and_canceled_leaves_nothing_behind)
 	static const struct rangelock_range range = { 0, 2, RANGELOCK_WRITE };
 
 	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
-	for (uint64_t i = 0; i < scaled(10000); i++) {
+	for (uint64_t i = 0; i < scaled(40000); i++) {
 		must(rangelock_submit(&lock, &b, &range, never, NULL) == EINPROGRESS);
 		must(rangelock_cancel(&lock, &b) == 0);
 	}
@@ -154,7 +154,7 @@ START_TEST(a_vector_that_gives_up_again_and_again_leaves_nothing_behind)
 	struct rangelock_req reqs[2] = { RANGELOCK_REQ_INITIALIZER, RANGELOCK_REQ_INITIALIZER };
 
 	ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 1), 0);
-	for (uint64_t i = 0; i < scaled(10000); i++)
+	for (uint64_t i = 0; i < scaled(40000); i++)
 		must(rangelock_lockv(&lock, reqs, ranges, 2, &past) == ETIMEDOUT);
 	ck_assert_uint_le(allocations, 24);
 	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
@@ -352,7 +352,7 @@ END_TEST
 
 START_TEST(reservations_that_are_forgotten_leave_nothing_behind)
 {
-	for (uint64_t i = 0; i < scaled(10000); i++) {
+	for (uint64_t i = 0; i < scaled(40000); i++) {
 		struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
 
 		must(rangelock_reserve(&lock, &req, 0, 2) == 0);
@@ -368,7 +368,7 @@ START_TEST(a_request_knows_its_own_reservation)
 {
 	ck_assert_int_eq(rangelock_reserve(&lock, &a, 0, 2), 0);
 	write_over();
-	for (int i = 0; i < 2000; i++) {
+	for (int i = 0; i < 10000; i++) {
 		must(rangelock_reserve(&lock, &c, 0, 2) == 0);
 		must(!rangelock_is_reserved(&lock, &a) && rangelock_is_reserved(&lock, &c));
 		must(rangelock_unreserve(&lock, &c) == 0);
