@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+/* Its read sections inline, as it allows to code under any license. */
+#define _LGPL_SOURCE
 #include <urcu-bp.h>
 
 #include "base/annotate.h"

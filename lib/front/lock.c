@@ -188,7 +188,8 @@ static __attribute__((noinline)) int unlock_slow(struct lock *lock, struct req *
 
 static inline int give(struct lock *lock, struct req *req)
 {
-	if (rl_likely(try_fast_unlock(lock, req)))
+	if (rl_likely(rl_load(&lock->word, relaxed) == fast_word(req)) &&
+	    rl_likely(try_fast_unlock(lock, req)))
 		return 0;
 	return unlock_slow(lock, req);
 }

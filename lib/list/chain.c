@@ -82,52 +82,62 @@ bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 /* ---- The list ---- */
 
 /* Two may count as one: it is to be about right. */
-void rl_list_note_company(struct lock *lock)
+bool rl_list_stays(struct lock *lock, bool alone)
 {
-	if (rl_load(&lock->stays, relaxed) <= RL_STAY / 2)
-		rl_store(&lock->stays, 1 + RL_STAY, relaxed);
-}
-
-void rl_list_note_departure(struct lock *lock)
-{
-	uintptr_t word = rl_load(&lock->word, relaxed);
 	uint32_t stays = rl_load(&lock->stays, relaxed);
 
-	if (word != WORD_ENGINE)
-		return;
-	if (stays > 1)
+	if (!alone && stays <= RL_STAY / 2)
+		rl_store(&lock->stays, 1 + RL_STAY, relaxed);
+	else if (alone && stays > 1)
 		rl_store(&lock->stays, stays - 1, relaxed);
-	else
-		rl_cas(&lock->word, &word, WORD_IDLE, acq_rel, relaxed); /* O1 */
+	return !alone || stays > 1;
 }
 
-bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place)
+bool rl_list_find(struct lock *lock, uint64_t start, struct place *place)
 {
-	_Atomic uintptr_t *link;
-	uintptr_t at;
-
 again:
-	link = &lock->word;
-	at = rl_load(link, acquire); /* O2 */
-	if (!is_empty_list(at) && !is_node(at))
+	place->link = &lock->word;
+	place->at = place->next = rl_load(place->link, acquire); /* O2 */
+	if (!is_empty_list(place->at) && !is_node(place->at))
 		return false;
-	for (struct list_node *n; (n = to_node(at));) {
+	for (struct list_node *n; (n = to_node(place->next));) {
 		uintptr_t next = rl_load(&n->next, seq_cst); /* O2, O3, L8 */
 
 		if (next & NEXT_MARK) {
-			next -= NEXT_MARK;
-			if (!rl_cas(link, &at, next, acq_rel, relaxed)) /* L3 */
-				goto again;
-		} else {
-			if (n->start >= start)
-				break;
-			link = &n->next;
+			place->next = next & ~(uintptr_t)NEXT_MASK;
+			continue;
 		}
-		at = next;
+		if (n->start >= start)
+			break;
+		if (place->at != place->next && !rl_list_change(place, place->next))
+			goto again;
+		place->link = &n->next;
+		place->at = place->next = next;
 	}
-	ret_place->link = link;
-	ret_place->next = at;
 	return true;
+}
+
+bool rl_list_change(const struct place *place, uintptr_t to)
+{
+	uintptr_t at = place->at;
+
+	if (!rl_cas(place->link, &at, to, seq_cst, relaxed)) /* L3, L4 */
+		return false;
+	while (at != place->next) {
+		struct list_node *n = to_node(at);
+
+		at = rl_load(&n->next, relaxed);
+		if (at & NEXT_LEFT)
+			rl_pool_retire(n);
+		at &= ~(uintptr_t)NEXT_MASK;
+	}
+	return true;
+}
+
+bool rl_list_put(const struct place *place, struct list_node *x)
+{
+	rl_store(&x->next, place->next, relaxed);
+	return rl_list_change(place, (uintptr_t)x);
 }
 
 /* Before the first node that does not start below start. */
@@ -135,11 +145,9 @@ static bool insert(struct lock *lock, struct list_node *x, uint64_t start)
 {
 	struct place place;
 
-	while (rl_list_find(lock, start, &place)) {
-		rl_store(&x->next, place.next, relaxed);
-		if (rl_cas(place.link, &place.next, (uintptr_t)x, seq_cst, relaxed)) /* L4 */
+	while (rl_list_find(lock, start, &place))
+		if (rl_list_put(&place, x))
 			return true;
-	}
 	return false;
 }
 
@@ -153,17 +161,20 @@ bool rl_list_insert_last(struct lock *lock, struct list_node *x)
 	return insert(lock, x, x->start + 1);
 }
 
-void rl_list_mark(struct list_node *x)
+uintptr_t rl_list_mark(struct list_node *x, uintptr_t mark)
 {
 	uintptr_t next = rl_load(&x->next, relaxed);
 
-	while (!rl_cas(&x->next, &next, next | NEXT_MARK, seq_cst, relaxed)) /* O3, L8 */
+	while (!rl_cas(&x->next, &next, next | mark, seq_cst, relaxed)) /* O3, L8 */
 		;
+	return next;
 }
 
 void rl_list_unlink(struct lock *lock, const struct list_node *x)
 {
 	struct place place;
 
-	rl_list_find(lock, x->start + 1, &place);
+	while (rl_list_find(lock, x->start + 1, &place) && place.at != place.next &&
+	       !rl_list_change(&place, place.next))
+		;
 }

@@ -155,22 +155,35 @@ void rl_list_unlock_word(struct lock *lock, uintptr_t word);
 void rl_list_describe(struct list_node *x, struct req *owner, uint64_t start, uint64_t end,
 		      uint32_t state);
 
-/* x has come to a list that was not empty; x has left. */
-void rl_list_note_company(struct lock *lock);
-void rl_list_note_departure(struct lock *lock);
+/* Is the word to lead to nodes still, for one that has found others there, or is alone? */
+bool rl_list_stays(struct lock *lock, bool alone);
 
 /* Make a list of x, which is to stand for the holder in the word.  False: it has changed. */
 bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x);
 
-/* A place between two nodes: *link leads to next. */
+/* A place between two nodes: *link is at, which leads through nodes that are marked, if there
+ * are any, to next. */
 struct place {
 	_Atomic uintptr_t *link;
-	uintptr_t next;
+	uintptr_t at, next;
 };
 
 /* The place before the first node that does not start below start, while all that are
- * marked on the way are unlinked.  False: there is no list in the word. */
+ * marked on the way are unlinked, but for the last.  False: there is no list in the word. */
 bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place);
+
+/* Nobody else is in the list. */
+static inline bool is_alone(const struct lock *lock, const struct place *place)
+{
+	return place->link == &lock->word && !to_node(place->next);
+}
+
+/* Have the place lead to `to`, which leads to next or is that, and to none of those that are
+ * marked.  False: it has changed. */
+bool rl_list_change(const struct place *place, uintptr_t to);
+
+/* False: the place has changed. */
+bool rl_list_put(const struct place *place, struct list_node *x);
 
 /* False: there is no list in the word. */
 bool rl_list_insert(struct lock *lock, struct list_node *x);
@@ -178,8 +191,9 @@ bool rl_list_insert(struct lock *lock, struct list_node *x);
 /* The same behind all that start where x does. */
 bool rl_list_insert_last(struct lock *lock, struct list_node *x);
 
-/* From here on x is not in the list. */
-void rl_list_mark(struct list_node *x);
+/* From here on x is not in the list; what it led to.  mark is NEXT_MARK, and NEXT_LEFT if its
+ * owner does not retire it. */
+uintptr_t rl_list_mark(struct list_node *x, uintptr_t mark);
 
 /* See to it that x, which is marked, cannot be found any more. */
 void rl_list_unlink(struct lock *lock, const struct list_node *x);

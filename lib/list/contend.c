@@ -101,9 +101,19 @@ void rl_list_count_left(struct lock *lock, const struct list_node *x, const stru
 			count_left(n);
 }
 
+void rl_list_let_go(struct lock *lock, struct list_node *x)
+{
+	struct list_node *next = to_node(rl_list_mark(x, NEXT_MARK | NEXT_LEFT));
+	uintptr_t waiters = rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel); /* O4 */
+
+	wake_all(waiters);
+	if (waiters || (next && rl_load(&next->next, relaxed) & NEXT_MARK))
+		rl_list_unlink(lock, x);
+}
+
 void rl_list_leave(struct lock *lock, struct list_node *x)
 {
-	rl_list_mark(x);
+	rl_list_mark(x, NEXT_MARK);
 	wake_all(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
 	rl_list_unlink(lock, x);
 }
@@ -125,7 +135,7 @@ void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y
 {
 	if (y->start < x->start)
 		rl_store(&x->state, rl_load(&x->state, relaxed) | STATE_MOVED, relaxed); /* L10 */
-	rl_list_mark(x);
+	rl_list_mark(x, NEXT_MARK);
 	struct list_node *w = first_of(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
 	while (w) {
 		struct list_node *next = w->link; /* before it may be gone */

@@ -24,6 +24,10 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 /* In a read section: take x out of the list, and wake those who wait for it. */
 void rl_list_leave(struct lock *lock, struct list_node *x);
 
+/* In a read section: the same of x, which is held and has no owner any more: it may stay
+ * until somebody comes by, who retires it. */
+void rl_list_let_go(struct lock *lock, struct list_node *x);
+
 /* In a read section: the same of x, which is held, as are y and tail, unless that is NULL, in
  * its place.  Those whom one of the two is in the way of as well are not woken, but wait for
  * that one. */

@@ -189,6 +189,24 @@ static bool are_free(struct req *first, size_t n)
 	return true;
 }
 
+/* Insert x.  False: somebody was faster, or the list was empty, and the word is to be used
+ * again, unless x is to be a node. */
+static bool insert_or_empty(struct lock *lock, struct list_node *x, bool is_node)
+{
+	struct place place;
+
+	if (!rl_list_find(lock, x->start, &place))
+		return false;
+	if (!rl_list_stays(lock, is_alone(lock, &place))) {
+		if (!is_node) {
+			rl_list_change(&place, WORD_IDLE);
+			return false;
+		}
+		rl_store(&lock->stays, 1, relaxed);
+	}
+	return rl_list_put(&place, x);
+}
+
 enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, int *ret_error)
 {
 	struct req *req = x->owner;
@@ -215,12 +233,8 @@ enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, in
 			if (rl_list_inflate(lock, word, spare))
 				spare = NULL;
 		} else {
-			if (is_node(word) || n > 1)
-				rl_list_note_company(lock);
-			else if (word == WORD_IDLE)
-				rl_store(&lock->stays, 1, relaxed);
 			rl_rcu_read_lock();
-			if (rl_list_insert(lock, x))
+			if (insert_or_empty(lock, x, n > 1 || reserves))
 				arrival = IN_LIST;
 			rl_rcu_read_unlock();
 		}
@@ -304,10 +318,8 @@ int rl_list_unlock(struct lock *lock, struct req *req)
 	struct list_node *x = rl_load(&req->list_node, relaxed);
 	set_idle(req);
 	rl_rcu_read_lock(); /* L7 */
-	rl_list_leave(lock, x);
-	rl_list_note_departure(lock);
+	rl_list_let_go(lock, x);
 	rl_rcu_read_unlock();
-	rl_pool_retire(x);
 	return 0;
 }
 
@@ -343,7 +355,8 @@ int rl_list_destroy(struct lock *lock)
 
 			/* Those who have unlocked may not have come to it. */
 			rl_rcu_read_lock();
-			rl_list_find(lock, UINT64_MAX, &place);
+			if (rl_list_find(lock, UINT64_MAX, &place))
+				rl_list_change(&place, place.next);
 			rl_rcu_read_unlock();
 			word = rl_load(&lock->word, acquire);
 		}

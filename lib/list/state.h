@@ -6,7 +6,11 @@
 #include <stdint.h>
 
 /* list_node.next: the address of the next node, and */
-enum { NEXT_MARK = 1 }; /* this node is not in the list any more */
+enum {
+	NEXT_MARK = 1, /* this node is not in the list any more */
+	NEXT_LEFT = 4, /* nor does it belong to anybody: who unlinks it retires it */
+	NEXT_MASK = NEXT_MARK | NEXT_LEFT
+};
 
 /* list_node.state */
 enum {
