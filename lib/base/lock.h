@@ -46,7 +46,7 @@ struct __attribute__((may_alias)) req {
 	uint64_t arrival;  /* order among the lock's requests; 0 outside the engine */
 
 	/* The lock that it is in, where state is not REQ_IDLE; and PLACE_WAITS, while the call that
-	 * it is of waits there.  Written inside that lock's mutex; a late cancel reads it
+	 * it is of waits there; and PLACE_NODE, if it is a list, and a node holds for it.  Written inside that lock's mutex; a late cancel reads it
 	 * inside its own lock's. */
 	_Atomic uintptr_t place;
 
@@ -160,11 +160,17 @@ static inline bool is_free(const struct req *req)
 	       (req->state == REQ_LISTED && !rl_list_still_reserved(req));
 }
 
-enum { PLACE_WAITS = 1 }; /* of a request's place */
+enum { PLACE_WAITS = 1, PLACE_NODE = 2, PLACE_MASK = 3 }; /* of a request's place */
 
 static inline struct lock *lock_of(const struct req *req)
 {
-	return (struct lock *)(rl_load(&req->place, relaxed) & ~(uintptr_t)PLACE_WAITS);
+	return (struct lock *)(rl_load(&req->place, relaxed) & ~(uintptr_t)PLACE_MASK);
+}
+
+/* Does a node of a list hold for it? */
+static inline bool holds_by_node(const struct lock *lock, const struct req *req)
+{
+	return rl_load(&req->place, acquire) == ((uintptr_t)lock | PLACE_NODE); /* list.c: O7 */
 }
 
 static inline bool waits_in(const struct lock *lock, const struct req *req)

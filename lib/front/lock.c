@@ -188,8 +188,9 @@ static __attribute__((noinline)) int unlock_slow(struct lock *lock, struct req *
 
 static inline int give(struct lock *lock, struct req *req)
 {
-	if (rl_likely(rl_load(&lock->word, relaxed) == fast_word(req)) &&
-	    rl_likely(try_fast_unlock(lock, req)))
+	if (holds_by_node(lock, req))
+		return rl_settled(lock, rl_list_let_go(lock, req));
+	if (rl_likely(try_fast_unlock(lock, req)))
 		return 0;
 	return unlock_slow(lock, req);
 }

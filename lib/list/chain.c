@@ -12,7 +12,7 @@
 
 /* ---- The word ---- */
 
-uintptr_t rl_list_word(struct lock *lock)
+uintptr_t rl_list_awaited_word(struct lock *lock)
 {
 	uintptr_t word = rl_load(&lock->word, acquire); /* O1 */
 	unsigned spins = 0;
@@ -39,7 +39,7 @@ uintptr_t rl_list_word(struct lock *lock)
 uintptr_t rl_list_newest_word(struct lock *lock)
 {
 	for (;;) {
-		uintptr_t word = rl_list_word(lock);
+		uintptr_t word = list_word(lock);
 
 		if (rl_cas(&lock->word, &word, word, acq_rel, relaxed))
 			return word;
@@ -52,28 +52,16 @@ void rl_list_unlock_word(struct lock *lock, uintptr_t word)
 		rl_wait->wake(low_half(lock));
 }
 
-void rl_list_describe(struct list_node *x, struct req *owner, uint64_t start, uint64_t end,
-		      uint32_t state)
-{
-	x->start = start;
-	x->end = end;
-	x->owner = owner;
-	rl_store(&x->next, 0, relaxed);
-	rl_store(&x->state, state, relaxed);
-	rl_store(&x->park, PARK_WAITING, relaxed);
-	rl_store(&x->waiters, 0, relaxed);
-}
-
 bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 {
 	struct req *holder = (struct req *)(word - WORD_FAST);
 
 	if (!rl_cas(&lock->word, &word, WORD_LOCKED, acquire, relaxed)) /* L1 */
 		return false;
-	rl_list_describe(x, holder, holder->node.start, holder->node.end,
+	describe_node(x, holder, holder->node.start, holder->node.end,
 			 STATE_HELD | mode_bit(holder->mode));
-	set_held(lock, holder, x);
 	rl_store(&x->next, WORD_ENGINE, relaxed);
+	set_held(lock, holder, x); /* L1 */
 	rl_store(&lock->stays, 1 + RL_STAY, relaxed);
 	rl_list_unlock_word(lock, (uintptr_t)x);
 	return true;
@@ -81,19 +69,48 @@ bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 
 /* ---- The list ---- */
 
-/* Two may count as one: it is to be about right. */
-bool rl_list_stays(struct lock *lock, bool alone)
+/* Is the word to lead to nodes still, for one that has found others there, or is alone?  Two
+ * may count as one: it is to be about right. */
+static bool stays(struct lock *lock, bool alone)
 {
-	uint32_t stays = rl_load(&lock->stays, relaxed);
+	uint32_t often = rl_load(&lock->stays, relaxed);
 
-	if (!alone && stays <= RL_STAY / 2)
+	if (!alone && often <= RL_STAY / 2)
 		rl_store(&lock->stays, 1 + RL_STAY, relaxed);
-	else if (alone && stays > 1)
-		rl_store(&lock->stays, stays - 1, relaxed);
-	return !alone || stays > 1;
+	else if (alone && often != 1)
+		rl_store(&lock->stays, often > 1 ? often - 1 : 1, relaxed);
+	return !alone || often > 1;
 }
 
-bool rl_list_find(struct lock *lock, uint64_t start, struct place *place)
+/* A place between two nodes: *link is at, which leads through nodes that are marked, if there
+ * are any, to next. */
+struct place {
+	_Atomic uintptr_t *link;
+	uintptr_t at, next;
+};
+
+/* Have the place lead to `to`, which is next or leads there, and past those that are marked.
+ * False: it has changed. */
+static inline bool lead(const struct place *place, uintptr_t to)
+{
+	uintptr_t at = place->at;
+
+	if (!rl_cas(place->link, &at, to, seq_cst, relaxed)) /* L3, L4 */
+		return false;
+	while (at != place->next) {
+		struct list_node *n = to_node(at);
+		uintptr_t next = rl_load(&n->next, relaxed);
+
+		if (next & NEXT_LEFT)
+			rl_pool_retire(n);
+		at = next & ~(uintptr_t)NEXT_MASK;
+	}
+	return true;
+}
+
+/* The place before the first node that does not start below start, while all that are
+ * marked are unlinked, but for those in the place itself.  False: there is no list in the word. */
+static inline bool find(struct lock *lock, uint64_t start, struct place *place)
 {
 again:
 	place->link = &lock->word;
@@ -109,7 +126,7 @@ again:
 		}
 		if (n->start >= start)
 			break;
-		if (place->at != place->next && !rl_list_change(place, place->next))
+		if (place->at != place->next && !lead(place, place->next))
 			goto again;
 		place->link = &n->next;
 		place->at = place->next = next;
@@ -117,27 +134,10 @@ again:
 	return true;
 }
 
-bool rl_list_change(const struct place *place, uintptr_t to)
-{
-	uintptr_t at = place->at;
-
-	if (!rl_cas(place->link, &at, to, seq_cst, relaxed)) /* L3, L4 */
-		return false;
-	while (at != place->next) {
-		struct list_node *n = to_node(at);
-
-		at = rl_load(&n->next, relaxed);
-		if (at & NEXT_LEFT)
-			rl_pool_retire(n);
-		at &= ~(uintptr_t)NEXT_MASK;
-	}
-	return true;
-}
-
-bool rl_list_put(const struct place *place, struct list_node *x)
+static inline bool put(const struct place *place, struct list_node *x)
 {
 	rl_store(&x->next, place->next, relaxed);
-	return rl_list_change(place, (uintptr_t)x);
+	return lead(place, (uintptr_t)x);
 }
 
 /* Before the first node that does not start below start. */
@@ -145,8 +145,8 @@ static bool insert(struct lock *lock, struct list_node *x, uint64_t start)
 {
 	struct place place;
 
-	while (rl_list_find(lock, start, &place))
-		if (rl_list_put(&place, x))
+	while (find(lock, start, &place))
+		if (put(&place, x))
 			return true;
 	return false;
 }
@@ -161,20 +161,34 @@ bool rl_list_insert_last(struct lock *lock, struct list_node *x)
 	return insert(lock, x, x->start + 1);
 }
 
-uintptr_t rl_list_mark(struct list_node *x, uintptr_t mark)
+bool rl_list_come(struct lock *lock, struct list_node *x, bool as_node)
 {
-	uintptr_t next = rl_load(&x->next, relaxed);
+	struct place place;
 
-	while (!rl_cas(&x->next, &next, next | mark, seq_cst, relaxed)) /* O3, L8 */
+	if (!find(lock, x->start, &place))
+		return false;
+	bool alone = place.link == &lock->word && !to_node(place.next);
+	if (stays(lock, alone) || as_node)
+		return put(&place, x);
+	lead(&place, WORD_IDLE);
+	return false;
+}
+
+/* Unlink what is marked right before the first node that does not start below start, too. */
+static void unlink_before(struct lock *lock, uint64_t start)
+{
+	struct place place;
+
+	while (find(lock, start, &place) && place.at != place.next && !lead(&place, place.next))
 		;
-	return next;
 }
 
 void rl_list_unlink(struct lock *lock, const struct list_node *x)
 {
-	struct place place;
+	unlink_before(lock, x->start + 1);
+}
 
-	while (rl_list_find(lock, x->start + 1, &place) && place.at != place.next &&
-	       !rl_list_change(&place, place.next))
-		;
+void rl_list_sweep(struct lock *lock)
+{
+	unlink_before(lock, UINT64_MAX);
 }

@@ -9,6 +9,7 @@
 #include "base/lock.h"
 #include "list/pool.h"
 #include "list/state.h"
+#include "wait/wait.h"
 
 static inline bool is_node(uintptr_t word)
 {
@@ -113,13 +114,13 @@ static inline void set_idle(struct req *req)
 static inline void set_node(const struct lock *lock, struct req *req, struct list_node *x)
 {
 	rl_store(&req->list_node, x, relaxed);
-	rl_store(&req->place, (uintptr_t)lock, release);
+	rl_store(&req->place, (uintptr_t)lock | PLACE_NODE, release); /* O7 */
 }
 
 static inline void set_held(const struct lock *lock, struct req *req, struct list_node *x)
 {
-	set_node(lock, req, x);
 	req->state = REQ_HELD;
+	set_node(lock, req, x);
 }
 
 /* What x is for is what req is for: held, or about to be. */
@@ -139,11 +140,19 @@ static inline bool still_holds(const struct lock *lock, const struct req *req)
 /* It does, and no upgrade of it waits. */
 static inline bool holds_here(const struct lock *lock, const struct req *req)
 {
-	return req->state == REQ_HELD && rl_load(&req->place, relaxed) == (uintptr_t)lock;
+	return holds_by_node(lock, req);
 }
 
-/* The word, once it is not LOCKED.  Whoever has slept wakes the next one. */
-uintptr_t rl_list_word(struct lock *lock);
+/* The word is LOCKED: the one that comes after. */
+uintptr_t rl_list_awaited_word(struct lock *lock);
+
+/* The word, once it is not LOCKED. */
+static inline uintptr_t list_word(struct lock *lock)
+{
+	uintptr_t word = rl_load(&lock->word, acquire); /* O1 */
+
+	return rl_unlikely(is_locked_word(word)) ? rl_list_awaited_word(lock) : word;
+}
 
 /* The same, and no old value: by what the caller knows it may be about to judge. */
 uintptr_t rl_list_newest_word(struct lock *lock);
@@ -152,50 +161,46 @@ uintptr_t rl_list_newest_word(struct lock *lock);
 void rl_list_unlock_word(struct lock *lock, uintptr_t word);
 
 /* Of a node that nobody else sees. */
-void rl_list_describe(struct list_node *x, struct req *owner, uint64_t start, uint64_t end,
-		      uint32_t state);
-
-/* Is the word to lead to nodes still, for one that has found others there, or is alone? */
-bool rl_list_stays(struct lock *lock, bool alone);
+static inline void describe_node(struct list_node *x, struct req *owner, uint64_t start,
+				 uint64_t end, uint32_t state)
+{
+	x->start = start;
+	x->end = end;
+	x->owner = owner;
+	rl_store(&x->next, 0, relaxed);
+	rl_store(&x->state, state, relaxed);
+	rl_store(&x->park, PARK_WAITING, relaxed);
+	rl_store(&x->waiters, 0, relaxed);
+}
 
 /* Make a list of x, which is to stand for the holder in the word.  False: it has changed. */
 bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x);
 
-/* A place between two nodes: *link is at, which leads through nodes that are marked, if there
- * are any, to next. */
-struct place {
-	_Atomic uintptr_t *link;
-	uintptr_t at, next;
-};
-
-/* The place before the first node that does not start below start, while all that are
- * marked on the way are unlinked, but for the last.  False: there is no list in the word. */
-bool rl_list_find(struct lock *lock, uint64_t start, struct place *ret_place);
-
-/* Nobody else is in the list. */
-static inline bool is_alone(const struct lock *lock, const struct place *place)
-{
-	return place->link == &lock->word && !to_node(place->next);
-}
-
-/* Have the place lead to `to`, which leads to next or is that, and to none of those that are
- * marked.  False: it has changed. */
-bool rl_list_change(const struct place *place, uintptr_t to);
-
-/* False: the place has changed. */
-bool rl_list_put(const struct place *place, struct list_node *x);
-
-/* False: there is no list in the word. */
+/* Insert x.  False: there is no list in the word. */
 bool rl_list_insert(struct lock *lock, struct list_node *x);
 
 /* The same behind all that start where x does. */
 bool rl_list_insert_last(struct lock *lock, struct list_node *x);
 
+/* The same as insert; but if the list is empty, and has been that for a while, make the word
+ * IDLE, unless x is to be a node.  False: the word is to be looked at anew. */
+bool rl_list_come(struct lock *lock, struct list_node *x, bool as_node);
+
 /* From here on x is not in the list; what it led to.  mark is NEXT_MARK, and NEXT_LEFT if its
  * owner does not retire it. */
-uintptr_t rl_list_mark(struct list_node *x, uintptr_t mark);
+static inline uintptr_t mark_node(struct list_node *x, uintptr_t mark)
+{
+	uintptr_t next = rl_load(&x->next, relaxed);
+
+	while (!rl_cas(&x->next, &next, next | mark, seq_cst, relaxed)) /* O3, L8 */
+		;
+	return next;
+}
 
 /* See to it that x, which is marked, cannot be found any more. */
 void rl_list_unlink(struct lock *lock, const struct list_node *x);
+
+/* The same of all that are marked. */
+void rl_list_sweep(struct lock *lock);
 
 #endif

@@ -13,7 +13,7 @@
 static int own_node(struct lock *lock, struct req *req, struct list_node **ret_node)
 {
 	for (;;) {
-		uintptr_t word = rl_list_word(lock);
+		uintptr_t word = list_word(lock);
 
 		if (word == WORD_DEAD)
 			return EINVAL;
@@ -37,7 +37,7 @@ static struct list_node *new_node(struct req *owner, uint64_t start, uint64_t en
 	struct list_node *n = rl_pool_take();
 
 	if (n)
-		rl_list_describe(n, owner, start, end, state);
+		describe_node(n, owner, start, end, state);
 	return n;
 }
 
@@ -89,7 +89,6 @@ static int grow(struct lock *lock, struct list_node *x, uint64_t start, uint64_t
 		return ENOMEM;
 	rl_rcu_read_lock();
 	rl_list_insert_last(lock, y);
-	rl_rcu_read_unlock();
 	int error = rl_list_contend(lock, y, &want);
 	if (!error)
 		take_the_place(lock, x, y, NULL);

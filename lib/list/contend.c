@@ -101,20 +101,18 @@ void rl_list_count_left(struct lock *lock, const struct list_node *x, const stru
 			count_left(n);
 }
 
-void rl_list_let_go(struct lock *lock, struct list_node *x)
+bool rl_list_wake_all(struct list_node *x)
 {
-	struct list_node *next = to_node(rl_list_mark(x, NEXT_MARK | NEXT_LEFT));
 	uintptr_t waiters = rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel); /* O4 */
 
 	wake_all(waiters);
-	if (waiters || (next && rl_load(&next->next, relaxed) & NEXT_MARK))
-		rl_list_unlink(lock, x);
+	return waiters;
 }
 
 void rl_list_leave(struct lock *lock, struct list_node *x)
 {
-	rl_list_mark(x, NEXT_MARK);
-	wake_all(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
+	mark_node(x, NEXT_MARK);
+	rl_list_wake_all(x);
 	rl_list_unlink(lock, x);
 }
 
@@ -135,7 +133,7 @@ void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y
 {
 	if (y->start < x->start)
 		rl_store(&x->state, rl_load(&x->state, relaxed) | STATE_MOVED, relaxed); /* L10 */
-	rl_list_mark(x, NEXT_MARK);
+	mark_node(x, NEXT_MARK);
 	struct list_node *w = first_of(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
 	while (w) {
 		struct list_node *next = w->link; /* before it may be gone */
@@ -469,7 +467,6 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		struct look look;
 		int error = 0;
 
-		rl_rcu_read_lock();
 		struct list_node *q = obstacle(lock, x, want->try ? want->held : NULL, &look);
 		if (!q) {
 			verdict = take(lock, x, &look);
@@ -490,6 +487,7 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 				rl_park(&x->park, 0, NULL);
 				rl_store(&x->park, PARK_WAITING, relaxed);
 			}
+			rl_rcu_read_lock();
 			continue;
 		} else if (want->try) {
 			rl_rcu_read_unlock();
@@ -527,6 +525,7 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		}
 		if (!has_ticket && !want->try)
 			has_ticket = take_ticket(lock, x);
+		rl_rcu_read_lock();
 	}
 }
 

@@ -11,12 +11,13 @@
 /*
  * Bring x into the list or, where there is room, its request into the word.  That, and the
  * n - 1 behind it in an array, must be free; where they are more than one, or it is to
- * reserve, nothing is made of the word.  REFUSED: the error is EINVAL or ENOMEM.
+ * reserve, nothing is made of the word.  IN_LIST: this has begun a read section.  REFUSED: the error
+ * is EINVAL or ENOMEM.
  */
 enum arrival { IN_LIST, IN_WORD, REFUSED };
 enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, int *ret_error);
 
-/* x, or all that follow it, is in the list, and TRYING.  0: it is HELD, or RESERVED.  Else it
+/* In a read section, which this ends: x, or all that follow it, is in the list, and TRYING.  0: it is HELD, or RESERVED.  Else it
  * has left, its owner is as it was or idle, and the error is EBUSY, ETIMEDOUT, ECANCELED, EDEADLK,
  * or EINVAL for an abstime that is none. */
 int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_want *want);
@@ -24,9 +25,8 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 /* In a read section: take x out of the list, and wake those who wait for it. */
 void rl_list_leave(struct lock *lock, struct list_node *x);
 
-/* In a read section: the same of x, which is held and has no owner any more: it may stay
- * until somebody comes by, who retires it. */
-void rl_list_let_go(struct lock *lock, struct list_node *x);
+/* Wake those who wait for x, which is marked.  Has there been anybody? */
+bool rl_list_wake_all(struct list_node *x);
 
 /* In a read section: the same of x, which is held, as are y and tail, unless that is NULL, in
  * its place.  Those whom one of the two is in the way of as well are not woken, but wait for

@@ -189,38 +189,20 @@ static bool are_free(struct req *first, size_t n)
 	return true;
 }
 
-/* Insert x.  False: somebody was faster, or the list was empty, and the word is to be used
- * again, unless x is to be a node. */
-static bool insert_or_empty(struct lock *lock, struct list_node *x, bool is_node)
-{
-	struct place place;
-
-	if (!rl_list_find(lock, x->start, &place))
-		return false;
-	if (!rl_list_stays(lock, is_alone(lock, &place))) {
-		if (!is_node) {
-			rl_list_change(&place, WORD_IDLE);
-			return false;
-		}
-		rl_store(&lock->stays, 1, relaxed);
-	}
-	return rl_list_put(&place, x);
-}
-
 enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, int *ret_error)
 {
 	struct req *req = x->owner;
-	bool reserves = rl_load(&x->state, relaxed) & STATE_RESERVE;
+	bool as_node = n > 1 || rl_load(&x->state, relaxed) & STATE_RESERVE;
 	struct list_node *spare = NULL;
 	enum arrival arrival = REFUSED;
 
 	*ret_error = EINVAL;
 	while (arrival == REFUSED) {
-		uintptr_t word = rl_list_word(lock);
+		uintptr_t word = list_word(lock);
 
 		if (word == WORD_DEAD || !are_free(req, n))
 			break;
-		if (word == WORD_IDLE && n == 1 && !reserves) {
+		if (word == WORD_IDLE && !as_node) {
 			set_range(req, x);
 			req->state = REQ_IDLE;
 			if (rl_cas(&lock->word, &word, fast_word(req), acq_rel, relaxed)) /* O1 */
@@ -234,9 +216,10 @@ enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, in
 				spare = NULL;
 		} else {
 			rl_rcu_read_lock();
-			if (insert_or_empty(lock, x, n > 1 || reserves))
+			if (rl_list_come(lock, x, as_node))
 				arrival = IN_LIST;
-			rl_rcu_read_unlock();
+			else
+				rl_rcu_read_unlock();
 		}
 	}
 	if (spare)
@@ -252,7 +235,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 	struct list_node *x = rl_pool_take();
 	if (!x)
 		return ENOMEM;
-	rl_list_describe(x, req, want->start, want->end,
+	describe_node(x, req, want->start, want->end,
 			 STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0) |
 			     (want->reserve ? STATE_RESERVE : 0));
 
@@ -278,7 +261,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
 			const struct req *outer)
 {
-	uintptr_t word = rl_list_word(lock);
+	uintptr_t word = list_word(lock);
 
 	if (word == WORD_DEAD || waits_here(lock, req) || !is_free(req))
 		return EINVAL;
@@ -292,17 +275,31 @@ int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint
 
 int rl_list_holds(struct lock *lock, const struct req *req)
 {
-	uintptr_t word = rl_list_word(lock);
+	uintptr_t word = list_word(lock);
 
 	if (word == WORD_DEAD)
 		return EINVAL;
 	return word == fast_word(req) || holds_here(lock, req) ? 0 : EPERM;
 }
 
+int rl_list_let_go(struct lock *lock, struct req *req)
+{
+	struct list_node *x = rl_load(&req->list_node, relaxed);
+
+	set_idle(req);
+	rl_rcu_read_lock(); /* L7 */
+	struct list_node *next = to_node(mark_node(x, NEXT_MARK | NEXT_LEFT));
+	bool waited_for = rl_list_wake_all(x);
+	if (waited_for || (next && rl_load(&next->next, relaxed) & NEXT_MARK)) /* L12 */
+		rl_list_unlink(lock, x);
+	rl_rcu_read_unlock();
+	return 0;
+}
+
 int rl_list_unlock(struct lock *lock, struct req *req)
 {
 	for (;;) {
-		uintptr_t word = rl_list_word(lock);
+		uintptr_t word = list_word(lock);
 
 		if (word == WORD_DEAD)
 			return EINVAL;
@@ -312,15 +309,7 @@ int rl_list_unlock(struct lock *lock, struct req *req)
 		if (rl_cas(&lock->word, &word, WORD_IDLE, acq_rel, relaxed)) /* O1 */
 			return 0;
 	}
-	if (!holds_here(lock, req))
-		return EPERM;
-
-	struct list_node *x = rl_load(&req->list_node, relaxed);
-	set_idle(req);
-	rl_rcu_read_lock(); /* L7 */
-	rl_list_let_go(lock, x);
-	rl_rcu_read_unlock();
-	return 0;
+	return holds_here(lock, req) ? rl_list_let_go(lock, req) : EPERM;
 }
 
 int rl_list_cancel(struct lock *lock, struct req *req, struct answers *answers)
@@ -351,12 +340,9 @@ int rl_list_destroy(struct lock *lock)
 		if (word == WORD_DEAD)
 			return EINVAL;
 		if (is_node(word)) {
-			struct place place;
-
-			/* Those who have unlocked may not have come to it. */
+			/* Those who have unlocked may be in it still. */
 			rl_rcu_read_lock();
-			if (rl_list_find(lock, UINT64_MAX, &place))
-				rl_list_change(&place, place.next);
+			rl_list_sweep(lock);
 			rl_rcu_read_unlock();
 			word = rl_load(&lock->word, acquire);
 		}

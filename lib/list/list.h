@@ -25,6 +25,8 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
 			const struct req *outer);
 int rl_list_unlock(struct lock *lock, struct req *req);
+/* The same, if a node holds for req there (PLACE_NODE): nothing of the lock is looked at. */
+int rl_list_let_go(struct lock *lock, struct req *req);
 int rl_list_downgrade(struct lock *lock, struct req *req);
 int rl_list_try_upgrade(struct lock *lock, struct req *req);
 int rl_list_upgrade(struct lock *lock, struct req *req);

@@ -127,15 +127,16 @@ int rl_list_commit(struct lock *lock, struct req *req, const struct timespec *ab
 	struct list_node *x = rl_pool_take();
 	if (!x)
 		return ENOMEM;
-	rl_list_describe(x, req, req->node.start, req->node.end,
+	describe_node(x, req, req->node.start, req->node.end,
 			 STATE_TRYING | STATE_WRITE | STATE_COMMIT);
 	rl_rcu_read_lock();
 	bool listed = rl_list_insert_last(lock, x);    /* else nothing is reserved */
 	if (listed && !mark_commit(req, STATE_COMMIT)) /* M4 */
 		rl_list_cancel_one(x, STATE_COMMIT);
-	rl_rcu_read_unlock();
-	if (!listed)
+	if (!listed) {
+		rl_rcu_read_unlock();
 		rl_pool_give_back(x);
+	}
 
 	int error = listed ? rl_list_contend(lock, x, &(struct list_want){ .abstime = abstime })
 			   : ECANCELED;

@@ -79,7 +79,7 @@ int rl_list_submit(struct lock *lock, struct req *req, const struct rangelock_ra
 	struct list_node *x = rl_pool_take();
 	if (!x)
 		return ENOMEM;
-	rl_list_describe(x, req, range->start, range->end,
+	describe_node(x, req, range->start, range->end,
 			 STATE_TRYING | STATE_SUBMITTED | mode_bit(range->mode));
 
 	int error;
@@ -93,6 +93,7 @@ int rl_list_submit(struct lock *lock, struct req *req, const struct rangelock_ra
 	set_range(req, x);
 	req->callback.fn = granted;
 	req->callback.arg = arg;
+	rl_rcu_read_unlock();
 	return pursue(lock, x) == HOLDS ? 0 : EINPROGRESS;
 }
 

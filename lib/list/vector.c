@@ -25,7 +25,7 @@ static struct list_node *make_vector(struct req *first, const struct rangelock_r
 	if (!head)
 		return NULL;
 	/* It overlaps nothing. */
-	rl_list_describe(head, NULL, 0, 0, STATE_TRYING | STATE_VECTOR);
+	describe_node(head, NULL, 0, 0, STATE_TRYING | STATE_VECTOR);
 	for (size_t i = n; i-- > 0;) {
 		struct list_node *m = rl_pool_take();
 
@@ -33,7 +33,7 @@ static struct list_node *make_vector(struct req *first, const struct rangelock_r
 			give_back(head);
 			return NULL;
 		}
-		rl_list_describe(m, nth_req(first, i), ranges[i].start, ranges[i].end,
+		describe_node(m, nth_req(first, i), ranges[i].start, ranges[i].end,
 				 STATE_FOLLOWER | mode_bit(ranges[i].mode));
 		m->head = head;
 		m->link = first_member(head);
@@ -49,10 +49,8 @@ static enum arrival arrive(struct lock *lock, struct list_node *head, size_t n, 
 
 	if (arrival == REFUSED)
 		return arrival;
-	rl_rcu_read_lock();
 	while ((m = next_member(head, m)))
 		rl_list_insert(lock, m); /* there is a list, of which the first is */
-	rl_rcu_read_unlock();
 	return arrival;
 }
 
