@@ -133,6 +133,7 @@ struct list_node *rl_pool_take(void)
 	struct list_node *node = mine->free;
 	if (node) {
 		mine->free = node->link;
+		rl_prefetch(mine->free); /* the next one */
 		rl_note_nodes(1);
 	}
 	return node;
