@@ -21,6 +21,24 @@ static inline bool is_empty_list(uintptr_t word)
 	return word == WORD_IDLE || word == WORD_ENGINE;
 }
 
+/* LOCKED of a list has the address of the request in it (L1), since what locked it may not be there
+ * in the child of a fork; and CONTENDED has the bit of FAST as well. */
+static inline bool is_taken(uintptr_t word)
+{
+	return word & WORD_ENGINE && word != WORD_ENGINE;
+}
+
+static inline uintptr_t taken_word(uintptr_t fast)
+{
+	return fast - WORD_FAST + WORD_ENGINE;
+}
+
+/* The request in a word that is FAST or LOCKED. */
+static inline struct req *req_in(uintptr_t word)
+{
+	return (struct req *)(word & ~(uintptr_t)(WORD_FAST | WORD_ENGINE));
+}
+
 /* NULL: the end. */
 static inline struct list_node *to_node(uintptr_t link)
 {

@@ -65,7 +65,7 @@
  *   L1  A request is dereferenced on its address in the word only by a thread whose CAS
  *       replaced that word by LOCKED: its unlock then waits until the word is
  *       something else, so the memory lives.  LOCKED is for that alone: no call that finds a
- *       list ever waits for it.
+ *       list ever waits for it.  It keeps the address, for the child of a fork.
  *   L2  A node that was in the list when somebody began to go through it from the word, and
  *       is not marked when he comes to its place, is seen.  For it can be reached from
  *       every node before it that he may stand on: to insert keeps that; a marked node's
@@ -135,6 +135,18 @@
  *       found a follower may look at the head as long as he is in his section, and finds what
  *       is true of the follower, or was until it left.
  *
+ *   K1  Each thread has a record of the calls that it is in the middle of, with what comes by them
+ *       and what leaves, from before the first of that can be found until the node may be
+ *       used again, or the lock destroyed.  The child of a fork has a prefix of what each
+ *       thread wrote (base/rcu.h), and goes through the records before anything else.
+ *   K2  There, of a thread that is gone, what was to come and has not been decided on is GONE, and
+ *       its owner as it was; what holds is its owner's; what was to leave is GONE; and a
+ *       change has been made if the old node is marked, else not.  A LOCKED word is FAST again.
+ *   K3  After that, in each lock of such calls, whoever is GONE is marked and unlinked, and all
+ *       stacks are emptied, since some of those who stood there have been taken off by threads
+ *       that are gone.  What was submitted looks again.
+ *   K4  So do calls of the forking thread that are about to wait; it forks in a callback then.
+ *
  *   S1  What was submitted belongs to one at a time: the call that submits it, the stack that
  *       it stands on, or the thread that has taken it from there.  That one goes on with it when
  *       it is in no section and holds up nobody else's: before its call returns, or waits.
@@ -179,6 +191,13 @@
 
 #include "base/rcu.h"
 #include "list/contend.h"
+#include "list/fork.h"
+
+/* Here, since all who use the archive have this file. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+	rl_rcu_in_child(rl_list_live_on);
+}
 
 /* Are all of these requests, which stand in an array, in no use? */
 static bool are_free(struct req *first, size_t n)
@@ -242,23 +261,26 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 			 STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0) |
 			     (want->reserve ? STATE_RESERVE : 0));
 
+	struct call call = { .lock = lock, .req = req, .x = x };
+	rl_list_begin(&call);
 	int error;
 	enum arrival arrival = rl_list_arrive(lock, x, 1, &error);
-	if (arrival != IN_LIST)
+	if (arrival != IN_LIST) {
+		rl_list_end(&call);
 		rl_pool_give_back(x);
-	if (arrival == REFUSED)
-		return error;
-	if (arrival == IN_WORD)
-		return 0;
-	error = rl_list_contend(lock, x, want);
-	if (!error) {
-		set_range(req, x);
-		if (want->reserve)
-			set_reserved(lock, req, x);
-		else
-			set_held(lock, req, x);
+		return arrival == IN_WORD ? 0 : error;
 	}
-	return error;
+	error = rl_list_contend(lock, x, want);
+	if (error)
+		return error;
+	if (want->reserve) {
+		set_range(req, x);
+		set_reserved(lock, req, x);
+	} else {
+		rl_list_accept(lock, x);
+	}
+	rl_list_end(&call);
+	return 0;
 }
 
 int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
@@ -302,10 +324,13 @@ int rl_list_unlock(struct lock *lock, struct req *req)
 		return EPERM;
 
 	struct list_node *x = rl_load(&req->list_node, relaxed);
+	struct call call = { .lock = lock, .old = x };
+	rl_list_begin(&call);
 	set_idle(req);
 	rl_rcu_read_lock(); /* L7 */
 	rl_list_leave(lock, x);
 	rl_list_note_departure(lock);
+	rl_list_end(&call);
 	rl_rcu_read_unlock();
 	rl_pool_retire(x);
 	return 0;
@@ -313,10 +338,12 @@ int rl_list_unlock(struct lock *lock, struct req *req)
 
 int rl_list_cancel(struct lock *lock, struct req *req, struct answers *answers)
 {
+	struct call call = { .lock = lock };
 	int error = EBUSY;
 
 	if (rl_load(&lock->word, relaxed) == WORD_DEAD)
 		return EINVAL;
+	rl_list_begin(&call);
 	rl_rcu_read_lock();
 	struct list_node *x = waits_here(lock, req) ? rl_load(&req->list_node, acquire) : NULL;
 	if (x && waits_here(lock, req)) {
@@ -327,6 +354,7 @@ int rl_list_cancel(struct lock *lock, struct req *req, struct answers *answers)
 		else if (rl_list_cancel_one(s & STATE_FOLLOWER ? x->head : x, STATE_TICKET))
 			error = 0;
 	}
+	rl_list_end(&call);
 	rl_rcu_read_unlock();
 	return error;
 }
