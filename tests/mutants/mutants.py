@@ -278,7 +278,7 @@ MUTANTS = [
      "m = next_member(x, m))\n		set_waiting", "m = NULL)\n		set_waiting", "list-vector"),
     ("list: a vector that gives up leaves the rest in the list", CONTEND,
      "	for (struct list_node *m = first_member(x); m; m = next_member(x, m))\n		rl_list_leave(lock, m);", "	rl_list_leave(lock, first_member(x));", "explore"),
-    ("list: what is held as a vector follows its head for ever", VECTOR_LIST,
+    ("list: what is held as a vector follows its head for ever", CONTEND,
      "		if (s & STATE_VECTOR)\n			rl_store(", "		if (0)\n			rl_store(", "explore"),
     ("list: a head that some may look at is used again", VECTOR_LIST,
      "	rl_pool_retire(head);", "	rl_pool_give_back(head);", "explore"),
