@@ -23,6 +23,8 @@ static inline bool is_empty_list(uintptr_t word)
 
 /* LOCKED of a list has the address of the request in it (L1), since what locked it may not be there
  * in the child of a fork; and CONTENDED has the bit of FAST as well. */
+_Static_assert(_Alignof(struct req) >= 4, "an address has room for two bits");
+
 static inline bool is_taken(uintptr_t word)
 {
 	return word & WORD_ENGINE && word != WORD_ENGINE;

@@ -993,6 +993,8 @@ MUTANTS = [
      "				rl_list_mark(n);", "				;", "list-fork"),
     ("list: in a child what another was to go on with is lost", FORK,
      "	if (owes(r))", "	if (0)", "explore"),
+    ("list: in a child who is about to wait does not look again", FORK,
+     "			rl_unpark(&c->x->park, PARK_INVITED);", "			;", "list-fork"),
     ("list: unlock tells a child nothing", LIST,
      "	struct call call = { .lock = lock, .old = x };\n	rl_list_begin(&call);\n", "	struct call call = { .lock = lock, .old = x };\n	call.outer = NULL;\n", "explore"),
 ]

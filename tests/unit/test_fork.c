@@ -610,6 +610,59 @@ START_TEST(calls_that_others_were_in_the_middle_of_are_whole)
 }
 END_TEST
 
+/* ---- A fork in a callback of a call that is about to wait ---- */
+
+static struct rangelock_req inner, later;
+static pid_t child_of_callback;
+
+static void fork_here(struct rangelock_req *req, int error, void *arg)
+{
+	(void)error, (void)arg;
+	child_of_callback = fork();
+	if (child_of_callback == 0)
+		alarm(20);
+	rangelock_unlock(&lock, &other); /* for which `inner` waits */
+	rangelock_unlock(&lock, req);
+}
+
+static void wait_here(struct rangelock_req *req, int error, void *arg)
+{
+	(void)error;
+	rangelock_unlock(&lock, &mark);
+	*(int *)arg = rangelock_wrlock(&lock, &inner, 20, 30); /* runs fork_here() before */
+	rangelock_unlock(&lock, &inner);
+	rangelock_unlock(&lock, req);
+}
+
+START_TEST(who_forks_in_a_callback_is_woken_in_both)
+{
+	const struct rangelock_range first = { 0, 10, RANGELOCK_WRITE },
+				     second = { 10, 20, RANGELOCK_WRITE };
+	struct rangelock_req last = RANGELOCK_REQ_INITIALIZER;
+	struct actor waiter;
+	int status, error = -1;
+
+	inner = later = submitted = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &mark, 10, 20), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &other, 20, 30), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &last, 30, 40), 0);
+	ck_assert_int_eq(rangelock_submit(&lock, &submitted, &first, wait_here, &error),
+			 EINPROGRESS);
+	ck_assert_int_eq(rangelock_submit(&lock, &later, &second, fork_here, NULL), EINPROGRESS);
+	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 30, 40);
+	rangelock_unlock(&lock, &holder);
+	if (child_of_callback == 0)
+		end_child(error || rangelock_unlock(&lock, &last) ? 1 : is_good());
+	ck_assert_int_eq(error, 0);
+	ck_assert_int_eq(waitpid(child_of_callback, &status, 0), child_of_callback);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &last), 0);
+	actor_finish(&waiter);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fork");
@@ -625,8 +678,10 @@ int main(void)
 	add_tree_test(tc, threads_of_the_child_meet_at_the_mutex);
 	add_tree_test(tc, children_of_children_get_on_too);
 	tcase_add_test(tc, forks_at_any_moment);
-	if (ON_LIST)
+	if (ON_LIST) {
 		tcase_add_test(tc, calls_that_others_were_in_the_middle_of_are_whole);
+		tcase_add_test(tc, who_forks_in_a_callback_is_woken_in_both);
+	}
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
