@@ -1798,16 +1798,64 @@ static void fork_reservations(unsigned i)
 			rangelock_unlock(&o_lock, &o_reqs[4]);
 }
 
+/* One thread alone, at each of its steps. */
+static void fork_changes_alone(unsigned i)
+{
+	if (i)
+		explore_fork();
+	else
+		fork_changes(0);
+}
+
+static void fork_vectors_alone(unsigned i)
+{
+	if (i)
+		explore_fork();
+	fork_vectors(1);
+	fork_vectors(0);
+}
+
+static void fork_submissions_alone(unsigned i)
+{
+	const struct rangelock_range range = { 0, 1, RANGELOCK_WRITE };
+
+	if (i)
+		explore_fork();
+	fork_submissions(0);
+	rangelock_submit(&o_lock, &o_reqs[2], &range, note_let_go, NULL);
+	rangelock_unlock(&o_lock, &o_reqs[HELD]);
+}
+
+static void fork_reservations_alone(unsigned i)
+{
+	if (i)
+		explore_fork();
+	rangelock_unlock(&o_lock, &o_reqs[HELD]);
+	fork_reservations(0);
+	if (rangelock_reserve(&o_lock, &o_reqs[4], 0, 2) == 0)
+		rangelock_unreserve(&o_lock, &o_reqs[4]);
+}
+
+static int count_held(const struct rangelock_info *info, void *arg)
+{
+	*(unsigned *)arg += info->state == RANGELOCK_HELD;
+	return 0;
+}
+
 /* Whatever the requests are in the child, once it has given them up nothing is in the way, and
  * each is good for another call. */
 static void child_check(void)
 {
+	unsigned held = 0, unlocked = 0;
+
 	explore_live_on();
+	rangelock_walk(&o_lock, count_held, &held);
 	for (unsigned i = 0; i < REQS; i++) {
 		rangelock_cancel(&o_lock, &o_reqs[i]);
-		rangelock_unlock(&o_lock, &o_reqs[i]);
+		unlocked += rangelock_unlock(&o_lock, &o_reqs[i]) == 0;
 		rangelock_unreserve(&o_lock, &o_reqs[i]);
 	}
+	explore_assert(unlocked == held);
 	for (unsigned i = 0; i < REQS; i++) {
 		explore_assert(rangelock_trywrlock(&o_lock, &o_reqs[i], RANGELOCK_FULL) == 0);
 		explore_assert(rangelock_unlock(&o_lock, &o_reqs[i]) == 0);
@@ -1850,6 +1898,11 @@ ON_LIST(canceled_and_freed_setup)
 		.name = "list-" what, .threads = n, .setup = before##_on_list, .run = does, HERE \
 	}
 
+#define ALONE(what, before, does)                                                           \
+	{                                                                                   \
+		.name = "list-" what, .threads = 2, .setup = before##_on_list, .run = does, \
+		.check = child_check                                                        \
+	}
 #define FORK(what, before, does)                                                            \
 	{                                                                                   \
 		.name = "list-" what, .threads = 3, .setup = before##_on_list, .run = does, \
@@ -2315,6 +2368,10 @@ static const struct scenario scenarios[] = {
 	  .setup = o_setup_on_list,
 	  .run = wide_and_narrow,
 	  HERE },
+	ALONE("fork-changes-alone", hold_first, fork_changes_alone),
+	ALONE("fork-vectors-alone", hold_first, fork_vectors_alone),
+	ALONE("fork-submissions-alone", hold_first, fork_submissions_alone),
+	ALONE("fork-reservations-alone", hold_first, fork_reservations_alone),
 	FORK("fork-two-locks", o_setup, fork_two_locks),
 	FORK("fork-looks", hold_first, fork_looks),
 	FORK("fork-changes", hold_first, fork_changes),
