@@ -1857,7 +1857,8 @@ static void child_check(void)
 	}
 	explore_assert(unlocked == held);
 	for (unsigned i = 0; i < REQS; i++) {
-		explore_assert(rangelock_trywrlock(&o_lock, &o_reqs[i], RANGELOCK_FULL) == 0);
+		explore_assert(rangelock_reserve(&o_lock, &o_reqs[i], RANGELOCK_FULL) == 0);
+		explore_assert(rangelock_commit(&o_lock, &o_reqs[i], NULL) == 0);
 		explore_assert(rangelock_unlock(&o_lock, &o_reqs[i]) == 0);
 	}
 	explore_assert(rangelock_destroy(&o_lock) == 0);
