@@ -50,7 +50,8 @@
  * held or waits, for good.  A lock that another thread was inside a call of - a
  * try that fails and a look count - may have been caught in mid-change, and is
  * idle in the child: whoever held is forgotten, the forking thread too (its unlock
- * answers EPERM), and requests that were in use there are to be initialised anew.  So
+ * answers EPERM), and requests that were in use there are to be initialised anew.  (For a list
+ * see RANGELOCK_LIST.)  So
  * a lock that no thread held works in the child, whatever others were doing.  What other
  * threads held or waited for on their stacks is in place only until the child starts threads,
  * which may get those stacks: by then it is to have done with such locks.  A thread
@@ -148,8 +149,11 @@ enum rangelock_engine {
  *            Requests that meet others, are changed, are of a vector, or reserve need memory,
  *            64 bytes each, from pools of the threads: in the steady state nothing is
  *            allocated, and nothing is given back to the system before the process ends.
- * In the child of a fork() nothing is forgotten, unlike above; so a request that another thread
- * was trying to lock at that moment, and did not hold yet, may be in the way there for good.
+ * In the child of a fork() nothing is forgotten, unlike above.  What threads hold is held there
+ * too, by the same requests, of which the child may give up all.  A call that another thread
+ * was in the middle of has been made there, or has not: who waited waits no more, and a request
+ * that had just been granted is held.  Submitted requests wait on, and are granted in their turn;
+ * but what another thread was about to call back is not called back.
  * Pools are liburcu's users (flavour bp): a lock call, submit, a change, and destroy may wait
  * for a grace period, so make none of them inside rcu_read_lock() of that flavour.
  */

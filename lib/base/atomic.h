@@ -39,9 +39,9 @@
 #define RL_THREAD_LOCAL __attribute__((tls_model("initial-exec"))) _Thread_local
 
 /* It is about to be written. */
-#define rl_prefetch(p)	__builtin_prefetch(p, 1)
+#define rl_prefetch(p) __builtin_prefetch(p, 1)
 
-#define rl_likely(x)	__builtin_expect(!!(x), 1)
-#define rl_unlikely(x)	__builtin_expect(!!(x), 0)
+#define rl_likely(x)   __builtin_expect(!!(x), 1)
+#define rl_unlikely(x) __builtin_expect(!!(x), 0)
 
 #endif

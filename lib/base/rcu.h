@@ -2,7 +2,8 @@
 /*
  * What pools of nodes that others read without a lock need of the system: read
  * sections and grace periods (liburcu, flavour bp, which rcu.c alone includes),
- * memory, and the end of a thread.  A test environment puts its own in its place.
+ * memory, the end of a thread, and the child of a fork.  A test environment puts its own in
+ * its place.
  *
  *   R1  A grace period waits for every read section that has begun before it, and what
  *       was done in them is visible after it.
@@ -14,6 +15,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "base/atomic.h"
 
 /* Sections nest.  Nothing sleeps in one, but for what wakes others. */
 void rl_rcu_read_lock(void);
@@ -27,5 +31,37 @@ void *rl_rcu_allocate(size_t size);
 
 /* Have fn(arg) called when this thread ends.  False: it will not be. */
 bool rl_rcu_at_thread_end(void (*fn)(void *), void *arg);
+
+/*
+ * What a thread is at, written by it alone, for the child of a fork to read.  That has of each
+ * thread all that it wrote up to one point of its program, and all that others wrote which it
+ * had seen there: so the order in which the compiler writes is enough, and costs no fence.
+ */
+struct record {
+	_Alignas(64) struct record *next;
+	_Atomic uint32_t taken; /* by a thread that has not ended */
+
+	/* The list's (list/fork.h). */
+	_Atomic(struct call *) calls;
+	_Atomic(struct list_node *) due, pursued;
+	_Atomic(struct lock *) due_lock;
+};
+
+/* Have fn(first) called in the child of each fork, in its only thread, with the records of all
+ * threads that there have been. */
+void rl_rcu_in_child(void (*fn)(struct record *first));
+
+/* This thread's. */
+#ifdef RL_ATOMIC_HEADER
+struct record *rl_rcu_record(void);
+#else
+extern RL_THREAD_LOCAL struct record *rl_rcu_mine;
+struct record *rl_rcu_make_record(void);
+
+static inline struct record *rl_rcu_record(void)
+{
+	return rl_likely(rl_rcu_mine) ? rl_rcu_mine : rl_rcu_make_record();
+}
+#endif
 
 #endif

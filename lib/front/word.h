@@ -13,9 +13,9 @@
  * In LOCKED the bits from GENERATION on tell in which process: how many forks it is away
  * from the first one, rl_generation.
  *
- * This is the tree engine's.  On a list lock it is IDLE, FAST, LOCKED while the engine
- * reads FAST's request, DEAD, the address of its first node, or ENGINE, a list without
- * any: list/list.c.
+ * This is the tree engine's.  On a list lock it is IDLE, FAST, DEAD, the address of its first
+ * node, ENGINE, a list without any, or a LOCKED of its own (list/chain.h) while the engine
+ * reads FAST's request: list/list.c.
  *
  * Invariants:
  *

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The word, and the sorted list: chain.h; list.c has the invariants, L1 to L8. */
+/* The word, and the sorted list: chain.h; list.c has the invariants. */
 #include "list/chain.h"
 
 #include "wait/wait.h"
@@ -18,14 +18,13 @@ uintptr_t rl_list_awaited_word(struct lock *lock)
 	unsigned spins = 0;
 	bool slept = false;
 
-	while (is_locked_word(word)) {
+	while (is_taken(word)) {
 		if (spins < rl_short_spins()) {
 			spins++;
 			rl_relax();
-		} else if ((word & WORD_CONTENDED) ||
-			   rl_cas(&lock->word, &word, WORD_LOCKED | WORD_CONTENDED, relaxed,
-				  relaxed)) {
-			rl_wait->sleep(low_half(lock), WORD_LOCKED | WORD_CONTENDED, NULL);
+		} else if ((word & WORD_FAST) ||
+			   rl_cas(&lock->word, &word, word | WORD_FAST, relaxed, relaxed)) {
+			rl_wait->sleep(low_half(lock), (uint32_t)(word | WORD_FAST), NULL);
 			slept = true;
 			spins = 0;
 		}
@@ -48,18 +47,18 @@ uintptr_t rl_list_newest_word(struct lock *lock)
 
 void rl_list_unlock_word(struct lock *lock, uintptr_t word)
 {
-	if (rl_exchange(&lock->word, word, acq_rel) & WORD_CONTENDED) /* O1 */
+	if (rl_exchange(&lock->word, word, acq_rel) & WORD_FAST) /* O1; CONTENDED */
 		rl_wait->wake(low_half(lock));
 }
 
 bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 {
-	struct req *holder = (struct req *)(word - WORD_FAST);
+	struct req *holder = req_in(word);
 
-	if (!rl_cas(&lock->word, &word, WORD_LOCKED, acquire, relaxed)) /* L1 */
+	if (!rl_cas(&lock->word, &word, taken_word(word), acquire, relaxed)) /* L1 */
 		return false;
 	describe_node(x, holder, holder->node.start, holder->node.end,
-			 STATE_HELD | mode_bit(holder->mode));
+		      STATE_HELD | mode_bit(holder->mode));
 	rl_store(&x->next, WORD_ENGINE, relaxed);
 	set_held(lock, holder, x); /* L1 */
 	rl_store(&lock->stays, 1 + RL_STAY, relaxed);

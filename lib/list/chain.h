@@ -22,6 +22,26 @@ static inline bool is_empty_list(uintptr_t word)
 	return word == WORD_IDLE || word == WORD_ENGINE;
 }
 
+/* LOCKED of a list has the address of the request in it (L1), since what locked it may not be there
+ * in the child of a fork; and CONTENDED has the bit of FAST as well. */
+_Static_assert(_Alignof(struct req) >= 4, "an address has room for two bits");
+
+static inline bool is_taken(uintptr_t word)
+{
+	return word & WORD_ENGINE && word != WORD_ENGINE;
+}
+
+static inline uintptr_t taken_word(uintptr_t fast)
+{
+	return fast - WORD_FAST + WORD_ENGINE;
+}
+
+/* The request in a word that is FAST or LOCKED. */
+static inline struct req *req_in(uintptr_t word)
+{
+	return (struct req *)(word & ~(uintptr_t)(WORD_FAST | WORD_ENGINE));
+}
+
 /* NULL: the end. */
 static inline struct list_node *to_node(uintptr_t link)
 {
@@ -151,7 +171,7 @@ static inline uintptr_t list_word(struct lock *lock)
 {
 	uintptr_t word = rl_load(&lock->word, acquire); /* O1 */
 
-	return rl_unlikely(is_locked_word(word)) ? rl_list_awaited_word(lock) : word;
+	return rl_unlikely(is_taken(word)) ? rl_list_awaited_word(lock) : word;
 }
 
 /* The same, and no old value: by what the caller knows it may be about to judge. */

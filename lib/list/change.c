@@ -7,6 +7,7 @@
 
 #include "base/rcu.h"
 #include "list/contend.h"
+#include "list/fork.h"
 #include "list/list.h"
 
 /* The node of what req holds, which is made where it was the word. */
@@ -20,9 +21,13 @@ static int own_node(struct lock *lock, struct req *req, struct list_node **ret_n
 		if (word != fast_word(req))
 			break;
 		struct list_node *x = rl_pool_take();
+		struct call call = { .lock = lock };
 		if (!x)
 			return ENOMEM;
-		if (!rl_list_inflate(lock, word, x))
+		rl_list_begin(&call);
+		bool inflated = rl_list_inflate(lock, word, x);
+		rl_list_end(&call);
+		if (!inflated)
 			rl_pool_give_back(x);
 	}
 	if (!holds_here(lock, req))
@@ -46,35 +51,38 @@ static uint32_t write_bit(const struct list_node *x)
 	return rl_load(&x->state, relaxed) & STATE_WRITE;
 }
 
-static void describe_by(struct req *req, const struct list_node *n)
+void rl_list_move_to(struct lock *lock, struct list_node *y)
 {
-	req->node.start = n->start;
-	req->node.end = n->end;
-	req->mode = (uint8_t)mode_of(write_bit(n));
+	set_range(y->owner, y);
+	set_node(lock, y->owner, y);
 }
 
-/* y, and tail if there is one, are held: x leaves. */
-static void take_the_place(struct lock *lock, struct list_node *x, struct list_node *y,
-			   struct list_node *tail)
+/* c->x, and c->tail if there is one, are held: c->old leaves. */
+static void take_the_place(const struct call *c)
 {
 	rl_rcu_read_lock();
-	rl_list_replace(lock, x, y, tail);
+	rl_list_replace(c->lock, c->old, c->x, c->tail);
 	rl_rcu_read_unlock();
-	describe_by(y->owner, y);
-	set_node(lock, y->owner, y);
-	rl_pool_retire(x);
+	rl_list_move_to(c->lock, c->x);
+	rl_list_end(c);
+	rl_pool_retire(c->old);
 }
 
 /* From x to y, and tail if there is one, which hold no more. */
 static void shrink(struct lock *lock, struct list_node *x, struct list_node *y,
 		   struct list_node *tail)
 {
+	struct call call = { lock, .req = y->owner, .x = y, .old = x, .tail = tail };
+
+	rl_list_begin(&call);
+	if (tail)
+		rl_list_accept(lock, tail);
 	rl_rcu_read_lock();
 	rl_list_insert_last(lock, y); /* L10 */
 	if (tail)
 		rl_list_insert_last(lock, tail);
 	rl_rcu_read_unlock();
-	take_the_place(lock, x, y, tail);
+	take_the_place(&call);
 }
 
 /* From x to [start, end) with this mode, as soon as others are out of the way; kind is
@@ -87,11 +95,14 @@ static int grow(struct lock *lock, struct list_node *x, uint64_t start, uint64_t
 
 	if (!y)
 		return ENOMEM;
+
+	struct call call = { lock, .req = y->owner, .x = y, .old = x };
+	rl_list_begin(&call);
 	rl_rcu_read_lock();
 	rl_list_insert_last(lock, y);
 	int error = rl_list_contend(lock, y, &want);
 	if (!error)
-		take_the_place(lock, x, y, NULL);
+		take_the_place(&call);
 	return error;
 }
 
@@ -160,8 +171,6 @@ int rl_list_split(struct lock *lock, struct req *req, uint64_t at, struct req *t
 			rl_pool_give_back(y);
 		return ENOMEM;
 	}
-	describe_by(tail, z);
-	set_held(lock, tail, z);
 	shrink(lock, x, y, z);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/rcu.h"
+#include "list/fork.h"
 #include "list/reserve.h"
 #include "wait/wait.h"
 
@@ -426,34 +427,55 @@ static void ask(struct list_node *q)
 	kick(q);
 }
 
+void rl_list_accept(struct lock *lock, struct list_node *x)
+{
+	uint32_t s = rl_load(&x->state, relaxed);
+
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m)) {
+		set_range(m->owner, m);
+		if (s & STATE_VECTOR)
+			rl_store(&m->state,
+				 STATE_HELD | (rl_load(&m->state, relaxed) & STATE_WRITE),
+				 relaxed); /* V2 */
+		set_held(lock, m->owner, m);
+	}
+}
+
+void rl_list_withdraw(struct lock *lock, struct list_node *x, struct list_node *held)
+{
+	uint32_t s = rl_load(&x->state, relaxed);
+
+	rl_store(&x->state, STATE_GONE | (s & (STATE_VECTOR | STATE_COMMIT)), release);
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
+		if (held)
+			set_node(lock, m->owner, held);
+		else if (s & STATE_COMMIT)
+			rl_list_uncommit(lock, m->owner);
+		else if (waits_here(lock, m->owner))
+			set_idle(m->owner);
+}
+
 /* End the wait of x, which is GONE or CANCELED; behind is on whose stack it may stand. */
 static void give_up(struct lock *lock, struct list_node *x, const struct list_want *want,
 		    const struct list_node *behind)
 {
 	struct list_node *next;
-	uint32_t s = rl_load(&x->state, relaxed);
 
-	rl_store(&x->state, STATE_GONE | (s & STATE_VECTOR), release);
-	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
-		if (want->held)
-			set_node(lock, m->owner, want->held);
-		else if (s & STATE_COMMIT)
-			rl_store(&m->owner->place, (uintptr_t)lock, release); /* still reserved */
-		else if (s & STATE_TICKET)
-			set_idle(m->owner);
 	rl_rcu_read_lock();
-	for (struct list_node *m = first_member(x); m; m = next) {
-		next = next_member(x, m);
+	rl_list_withdraw(lock, x, want->held);
+	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
 		rl_list_leave(lock, m);
-		if (m != x)
-			rl_pool_retire(m);
-	}
 	if (behind)
 		rl_list_count_left(lock, x, behind);
+	rl_list_end(rl_load(&rl_rcu_record()->calls, relaxed)); /* K1 */
+	rl_rcu_read_unlock();
+	for (struct list_node *m = first_member(x); m && m != x; m = next) {
+		next = next_member(x, m);
+		rl_pool_retire(m);
+	}
 	/* Whoever comes for it afterwards retires it. */
 	if (!behind || rl_exchange(&x->park, PARK_ABANDONED, acq_rel) == PARK_INVITED) /* O5 */
 		rl_pool_retire(x);
-	rl_rcu_read_unlock();
 }
 
 int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_want *want)

@@ -22,6 +22,16 @@ enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, in
  * or EINVAL for an abstime that is none. */
 int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_want *want);
 
+/* x, which is held, or all that follow it: so is its owner. */
+void rl_list_accept(struct lock *lock, struct list_node *x);
+
+/* In a read section: x, or all that follow it, is GONE, and its owner as it was, which holds
+ * held, unless that is NULL. */
+void rl_list_withdraw(struct lock *lock, struct list_node *x, struct list_node *held);
+
+/* y is what its owner holds from here on. */
+void rl_list_move_to(struct lock *lock, struct list_node *y);
+
 /* In a read section: take x out of the list, and wake those who wait for it. */
 void rl_list_leave(struct lock *lock, struct list_node *x);
 

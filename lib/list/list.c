@@ -8,11 +8,14 @@
  * head (front/word.h): IDLE is the empty list, and one request alone is no node but the
  * word itself.  Where requests have met an empty list is ENGINE for a while, and all are nodes:
  * to make a list of the word at each meeting costs more.  Every request that contends is a node of the list from its arrival to
- * its departure, those that wait included.  A node leaves when its `next` is marked;
- * it is unlinked by whoever comes by, and at the latest by its owner, who retires it.
+ * its departure, those that wait included.  A node leaves when its `next` is marked,
+ * and is unlinked by whoever comes by: in one step all that are marked between two others, and
+ * in the same step who comes takes their place.  One that was held is LEFT to them, and whoever
+ * unlinks it retires it; of others the owner sees to both.
  *
- * Common case.  Two compare-and-swaps to lock, to insert and to hold, and two to unlock,
- * to mark and to unlink, and nobody is told.  A request alone: one each, in the front.
+ * Common case.  Two compare-and-swaps to lock, to insert and to hold, and to unlock two
+ * operations on the node itself: to mark it, and to find that nobody is to be told.  A
+ * request alone: one each, in the front.
  *
  * Conflict.  A node comes in TRYING, looks at all that overlap, and then holds, waits or
  * fails.  What it makes of those it meets:
@@ -64,8 +67,8 @@
  *
  *   L1  A request is dereferenced on its address in the word only by a thread whose CAS
  *       replaced that word by LOCKED: its unlock then waits until the word is
- *       something else, so the memory lives.  LOCKED is for that alone: no call that finds a
- *       list ever waits for it.
+ *       something else, or place says that it is a node (O7), so the memory lives.  LOCKED is for that alone: no call that finds a
+ *       list ever waits for it.  It keeps the address, for the child of a fork.
  *   L2  A node that was in the list when somebody began to go through it from the word, and
  *       is not marked when he comes to its place, is seen.  For it can be reached from
  *       every node before it that he may stand on: to insert keeps that; a marked node's
@@ -90,8 +93,9 @@
  *       RL_LEFT_MAX such nodes stand, and two for each thread: one that is about to count,
  *       and one that went over from another node, which are not counted.
  *   L7  The mark of a node is what frees its range; it may be followed at once by another
- *       thread's lock, unlock and destroy.  So unlock touches the lock after it only in a
- *       read section that has begun before it, and destroy waits for a grace period.
+ *       thread's lock, unlock and destroy, and by the end of the node.  So unlock touches both
+ *       after it only in a read section that has begun before it, and destroy waits for a
+ *       grace period.
  *   L8  What cancel, walk, is_locked and destroy find is no older than their call: they use
  *       seq_cst where what they look for is written so, or a read-modify-write.
  *   L9  Of grant, time-out and cancel one wins, by the state: from PENDING its owner goes to
@@ -109,6 +113,14 @@
  *       first has come (BEATEN).  Who sees one that has a ticket fails, and of two
  *       without whoever sees one that goes first; that one cannot see it go first, ever, since
  *       tickets are not given back and addresses do not change.
+ *
+ *   L12 Of those who are LEFT a list has no more than it has had nodes at one time between two
+ *       that stay, and one for each thread.  Take a row of them, and the one that came last: who
+ *       brought it in went past those before it and unlinked what was marked there.  And who
+ *       leaves before one that is marked has that unlinked, so those behind it left later
+ *       than their predecessors: all of the row were there when it came.
+ *   L13 To unlink a LEFT node is one CAS that succeeds once: its link leads to it from one place
+ *       that is not marked, and it does not come back (L3).  So it is retired once.
  *
  *   M1  A reservation ends once, when its node goes from RESERVED to GONE: whoever does that, a
  *       write that is granted or its owner, takes the node out and retires it.  So the
@@ -135,6 +147,18 @@
  *       found a follower may look at the head as long as he is in his section, and finds what
  *       is true of the follower, or was until it left.
  *
+ *   K1  Each thread has a record of the calls that it is in the middle of, with what comes by them
+ *       and what leaves, from before the first of that can be found until the node may be
+ *       used again, or the lock destroyed.  The child of a fork has a prefix of what each
+ *       thread wrote (base/rcu.h), and goes through the records before anything else.
+ *   K2  There, of a thread that is gone, what was to come and has not been decided on is GONE, and
+ *       its owner as it was; what holds is its owner's; what was to leave is GONE; and a
+ *       change has been made if the old node is marked, else not.  A LOCKED word is FAST again.
+ *   K3  After that, in each lock of such calls, whoever is GONE is marked and unlinked, and all
+ *       stacks are emptied, since some of those who stood there have been taken off by threads
+ *       that are gone.  What was submitted looks again.
+ *   K4  So do calls of the forking thread that are about to wait; it forks in a callback then.
+ *
  *   S1  What was submitted belongs to one at a time: the call that submits it, the stack that
  *       it stands on, or the thread that has taken it from there.  That one goes on with it when
  *       it is in no section and holds up nobody else's: before its call returns, or waits.
@@ -158,6 +182,8 @@
  *   O5  park: answer (exchange)               rl_park(), or the exchange to ABANDONED: it is
  *       the exchange to ABANDONED             on no stack; answer: the node is not used
  *   O6  a state: TRYING to RESERVED (CAS)     whoever finds RESERVED: whose it is
+ *   O7  place of a request that is made a     its unlock: the node, of which whoever made it
+ *       node                                  does not touch link and request any more
  *
  * Progress.  Lock-free, but for L1, while nobody waits: who fails to insert, mark or unlink,
  * or is beaten, has been overtaken by one who did not.  Who waits is passed
@@ -179,6 +205,13 @@
 
 #include "base/rcu.h"
 #include "list/contend.h"
+#include "list/fork.h"
+
+/* Here, since all who use the archive have this file. */
+__attribute__((constructor)) static void watch_forks(void)
+{
+	rl_rcu_in_child(rl_list_live_on);
+}
 
 /* Are all of these requests, which stand in an array, in no use? */
 static bool are_free(struct req *first, size_t n)
@@ -236,26 +269,29 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 	if (!x)
 		return ENOMEM;
 	describe_node(x, req, want->start, want->end,
-			 STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0) |
-			     (want->reserve ? STATE_RESERVE : 0));
+		      STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0) |
+			  (want->reserve ? STATE_RESERVE : 0));
 
+	struct call call = { .lock = lock, .req = req, .x = x };
+	rl_list_begin(&call);
 	int error;
 	enum arrival arrival = rl_list_arrive(lock, x, 1, &error);
-	if (arrival != IN_LIST)
+	if (arrival != IN_LIST) {
+		rl_list_end(&call);
 		rl_pool_give_back(x);
-	if (arrival == REFUSED)
-		return error;
-	if (arrival == IN_WORD)
-		return 0;
-	error = rl_list_contend(lock, x, want);
-	if (!error) {
-		set_range(req, x);
-		if (want->reserve)
-			set_reserved(lock, req, x);
-		else
-			set_held(lock, req, x);
+		return arrival == IN_WORD ? 0 : error;
 	}
-	return error;
+	error = rl_list_contend(lock, x, want);
+	if (error)
+		return error;
+	if (want->reserve) {
+		set_range(req, x);
+		set_reserved(lock, req, x);
+	} else {
+		rl_list_accept(lock, x);
+	}
+	rl_list_end(&call);
+	return 0;
 }
 
 int rl_list_lock_nested(struct lock *lock, struct req *req, uint64_t start, uint64_t end,
@@ -285,13 +321,16 @@ int rl_list_holds(struct lock *lock, const struct req *req)
 int rl_list_let_go(struct lock *lock, struct req *req)
 {
 	struct list_node *x = rl_load(&req->list_node, relaxed);
+	struct call call = { .lock = lock, .old = x };
 
+	rl_list_begin(&call);
 	set_idle(req);
 	rl_rcu_read_lock(); /* L7 */
 	struct list_node *next = to_node(mark_node(x, NEXT_MARK | NEXT_LEFT));
 	bool waited_for = rl_list_wake_all(x);
 	if (waited_for || (next && rl_load(&next->next, relaxed) & NEXT_MARK)) /* L12 */
 		rl_list_unlink(lock, x);
+	rl_list_end(&call);
 	rl_rcu_read_unlock();
 	return 0;
 }
@@ -314,10 +353,12 @@ int rl_list_unlock(struct lock *lock, struct req *req)
 
 int rl_list_cancel(struct lock *lock, struct req *req, struct answers *answers)
 {
+	struct call call = { .lock = lock };
 	int error = EBUSY;
 
 	if (rl_load(&lock->word, relaxed) == WORD_DEAD)
 		return EINVAL;
+	rl_list_begin(&call);
 	rl_rcu_read_lock();
 	struct list_node *x = waits_here(lock, req) ? rl_load(&req->list_node, acquire) : NULL;
 	if (x && waits_here(lock, req)) {
@@ -328,6 +369,7 @@ int rl_list_cancel(struct lock *lock, struct req *req, struct answers *answers)
 		else if (rl_list_cancel_one(s & STATE_FOLLOWER ? x->head : x, STATE_TICKET))
 			error = 0;
 	}
+	rl_list_end(&call);
 	rl_rcu_read_unlock();
 	return error;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #include "base/rcu.h"
+#include "list/fork.h"
 #include "list/list.h"
 
 static int visit_list(struct lock *lock, const struct visit *visit)
@@ -23,6 +24,22 @@ static int visit_list(struct lock *lock, const struct visit *visit)
 	return stop;
 }
 
+/* A picture of what is held in the word.  False: that has changed. */
+static bool copy_holder(struct lock *lock, uintptr_t word, struct list_node *ret_node,
+			uint32_t *ret_state)
+{
+	struct req *holder = req_in(word);
+
+	if (!rl_cas(&lock->word, &word, taken_word(word), acquire, relaxed)) /* L1 */
+		return false;
+	*ret_node = (struct list_node){ .start = holder->node.start,
+					.end = holder->node.end,
+					.owner = holder };
+	*ret_state = STATE_HELD | mode_bit(holder->mode);
+	rl_list_unlock_word(lock, word);
+	return true;
+}
+
 int rl_list_visit(struct lock *lock, const struct visit *visit)
 {
 	for (;;) {
@@ -36,16 +53,15 @@ int rl_list_visit(struct lock *lock, const struct visit *visit)
 			rl_rcu_read_unlock();
 			return stop;
 		}
-		if (rl_cas(&lock->word, &word, WORD_LOCKED, acquire, relaxed)) { /* L1 */
-			struct req *holder = (struct req *)(word - WORD_FAST);
-			struct list_node node = { .start = holder->node.start,
-						  .end = holder->node.end,
-						  .owner = holder };
-			uint32_t state = STATE_HELD | mode_bit(holder->mode);
+		struct list_node node;
+		uint32_t state;
+		struct call call = { .lock = lock };
 
-			rl_list_unlock_word(lock, word);
+		rl_list_begin(&call);
+		bool copied = copy_holder(lock, word, &node, &state);
+		rl_list_end(&call);
+		if (copied)
 			return visit->fn(NULL, &node, state, visit->arg);
-		}
 	}
 }
 

@@ -17,7 +17,11 @@
 #include "base/rcu.h"
 
 #ifndef RL_POOL_BATCH
-#define RL_POOL_BATCH 1024 /* nodes that share a grace period, and an allocation */
+#define RL_POOL_BATCH 4096 /* nodes that share a grace period */
+#endif
+
+#ifndef RL_POOL_CHUNK
+#define RL_POOL_CHUNK 64 /* nodes that share an allocation */
 #endif
 
 #ifndef rl_note_nodes
@@ -107,9 +111,9 @@ static bool use_stock(struct pool *mine)
 
 static bool allocate(struct pool *mine)
 {
-	struct list_node *nodes = rl_rcu_allocate(RL_POOL_BATCH * sizeof(*nodes));
+	struct list_node *nodes = rl_rcu_allocate(RL_POOL_CHUNK * sizeof(*nodes));
 
-	for (int i = 0; nodes && i < RL_POOL_BATCH; i++)
+	for (int i = 0; nodes && i < RL_POOL_CHUNK; i++)
 		make_free(mine, &nodes[i]);
 	return nodes;
 }

@@ -6,6 +6,7 @@
 
 #include "base/rcu.h"
 #include "list/contend.h"
+#include "list/fork.h"
 #include "list/list.h"
 #include "list/look.h"
 
@@ -85,14 +86,18 @@ int rl_list_reserve(struct lock *lock, struct req *req, uint64_t start, uint64_t
 
 int rl_list_unreserve(struct lock *lock, struct req *req)
 {
+	struct call call = { .lock = lock };
+
 	if (is_dead(lock))
 		return EINVAL;
 	if (!reserved_here(lock, req))
 		return EPERM;
 
+	rl_list_begin(&call);
 	rl_rcu_read_lock();
 	struct list_node *r = node_of(req);
 	bool ended = r && end_reservation(lock, r);
+	rl_list_end(&call);
 	rl_rcu_read_unlock();
 	set_idle(req);
 	return ended ? 0 : ECANCELED;
@@ -113,6 +118,12 @@ static bool mark_commit(const struct req *req, uint32_t commit)
 	return false;
 }
 
+void rl_list_uncommit(struct lock *lock, struct req *req)
+{
+	mark_commit(req, 0);
+	rl_store(&req->place, (uintptr_t)lock, release);
+}
+
 int rl_list_commit(struct lock *lock, struct req *req, const struct timespec *abstime)
 {
 	if (is_dead(lock))
@@ -128,31 +139,37 @@ int rl_list_commit(struct lock *lock, struct req *req, const struct timespec *ab
 	if (!x)
 		return ENOMEM;
 	describe_node(x, req, req->node.start, req->node.end,
-			 STATE_TRYING | STATE_WRITE | STATE_COMMIT);
+		      STATE_TRYING | STATE_WRITE | STATE_COMMIT);
+
+	struct call call = { .lock = lock, .req = req, .x = x };
+	rl_list_begin(&call);
 	rl_rcu_read_lock();
 	bool listed = rl_list_insert_last(lock, x);    /* else nothing is reserved */
 	if (listed && !mark_commit(req, STATE_COMMIT)) /* M4 */
 		rl_list_cancel_one(x, STATE_COMMIT);
 	if (!listed) {
+		rl_list_end(&call);
 		rl_rcu_read_unlock();
 		rl_pool_give_back(x);
 	}
 
 	int error = listed ? rl_list_contend(lock, x, &(struct list_want){ .abstime = abstime })
 			   : ECANCELED;
-	if (!error) {
+	if (!error)
 		set_held(lock, req, x);
-		return 0;
+	if (error != ECANCELED) {
+		rl_list_end(&call);
+		return error;
 	}
+	call = (struct call){ .lock = lock };
+	rl_list_begin(&call);
 	rl_rcu_read_lock();
-	struct list_node *r = error == ECANCELED ? node_of(req) : NULL;
+	struct list_node *r = node_of(req);
 	if (r)
 		end_reservation(lock, r);
-	else
-		mark_commit(req, 0);
+	rl_list_end(&call);
 	rl_rcu_read_unlock();
-	if (error == ECANCELED)
-		set_idle(req);
+	set_idle(req);
 	return error;
 }
 

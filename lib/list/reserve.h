@@ -12,4 +12,7 @@
  * its own too. */
 void rl_list_revoke(struct lock *lock, const struct list_node *x);
 
+/* In a read section: req is reserved as before, and nobody commits that. */
+void rl_list_uncommit(struct lock *lock, struct req *req);
+
 #endif

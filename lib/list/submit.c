@@ -8,24 +8,25 @@
 
 #include "base/rcu.h"
 #include "list/contend.h"
+#include "list/fork.h"
 #include "wait/wait.h"
 
-/* What this thread has woken, and is to go on with: all of one lock, since it does so before
- * any other call can be made.  Who is woken last comes first, since a stack is taken from its
- * top: so they keep the order in which they came. */
-static RL_THREAD_LOCAL struct list_node *due;
+/* `due` is what this thread has woken, and is to go on with: all of one lock, since it does so
+ * before any other call can be made.  Who is woken last comes first, since a stack is taken from
+ * its top: so they keep the order in which they came.  `pursued` is what it goes on with. */
 
 void rl_list_owe(struct list_node *n)
 {
-	struct list_node **mine = rl_mine(due);
+	struct record *mine = rl_rcu_record();
 
-	n->link = *mine;
-	*mine = n;
+	n->link = rl_load(&mine->due, relaxed);
+	rl_store(&mine->due_lock, rl_load(&mine->calls, relaxed)->lock, relaxed);
+	rl_store(&mine->due, n, release);
 }
 
 bool rl_list_owes(void)
 {
-	return *rl_mine(due);
+	return rl_load(&rl_rcu_record()->due, relaxed);
 }
 
 static void answer(struct req *req, enum park verdict, struct answers *answers)
@@ -44,27 +45,46 @@ static void let_go(struct list_node *x, enum park mine, enum park others)
 		rl_pool_retire(x);
 }
 
-/* Go on with x. */
+/* Go on with x, which is this thread's to pursue. */
 static enum outcome pursue(struct lock *lock, struct list_node *x)
 {
+	struct record *mine = rl_rcu_record();
+	struct call call = { .lock = lock };
+	enum outcome outcome = ENDED;
+
 	rl_rcu_read_lock(); /* S3 */
-	enum outcome outcome = rl_list_pursue(lock, x);
+	if ((rl_load(&x->state, relaxed) & STATE_PHASE) != STATE_GONE) {
+		rl_list_begin(&call);
+		outcome = rl_list_pursue(lock, x);
+		rl_list_end(&call);
+	}
+	if (outcome != HOLDS)
+		rl_store(&mine->pursued, NULL, release);
 	rl_rcu_read_unlock();
 
-	if (outcome == HOLDS)
+	if (outcome == HOLDS) {
 		set_held(lock, x->owner, x);
-	else if (outcome == ENDED)
+		rl_store(&mine->pursued, NULL, release);
+	} else if (outcome == ENDED) {
 		let_go(x, PARK_INVITED, PARK_ABANDONED);
+	}
 	return outcome;
+}
+
+static void make_pursued(struct record *mine, struct lock *lock, struct list_node *x)
+{
+	rl_store(&mine->due_lock, lock, relaxed);
+	rl_store(&mine->pursued, x, release);
 }
 
 void rl_list_go_on(struct lock *lock, struct answers *answers)
 {
-	struct list_node **mine = rl_mine(due);
+	struct record *mine = rl_rcu_record();
 	struct list_node *x;
 
-	while ((x = *mine)) {
-		*mine = x->link;
+	while ((x = rl_load(&mine->due, relaxed))) {
+		make_pursued(mine, lock, x);
+		rl_store(&mine->due, x->link, release);
 		if (pursue(lock, x) == HOLDS)
 			answer(x->owner, PARK_GRANTED, answers);
 	}
@@ -80,19 +100,23 @@ int rl_list_submit(struct lock *lock, struct req *req, const struct rangelock_ra
 	if (!x)
 		return ENOMEM;
 	describe_node(x, req, range->start, range->end,
-			 STATE_TRYING | STATE_SUBMITTED | mode_bit(range->mode));
+		      STATE_TRYING | STATE_SUBMITTED | mode_bit(range->mode));
 
+	struct call call = { .lock = lock, .req = req, .x = x };
 	int error;
+
+	rl_list_begin(&call);
 	enum arrival arrival = rl_list_arrive(lock, x, 1, &error);
-	if (arrival != IN_LIST)
+	if (arrival != IN_LIST) {
+		rl_list_end(&call);
 		rl_pool_give_back(x);
-	if (arrival == REFUSED)
-		return error;
-	if (arrival == IN_WORD)
-		return 0;
+		return arrival == IN_WORD ? 0 : error;
+	}
 	set_range(req, x);
 	req->callback.fn = granted;
 	req->callback.arg = arg;
+	make_pursued(rl_rcu_record(), lock, x);
+	rl_list_end(&call);
 	rl_rcu_read_unlock();
 	return pursue(lock, x) == HOLDS ? 0 : EINPROGRESS;
 }

@@ -4,6 +4,7 @@
 
 #include "base/rcu.h"
 #include "list/contend.h"
+#include "list/fork.h"
 
 static void give_back(struct list_node *head)
 {
@@ -34,7 +35,7 @@ static struct list_node *make_vector(struct req *first, const struct rangelock_r
 			return NULL;
 		}
 		describe_node(m, nth_req(first, i), ranges[i].start, ranges[i].end,
-				 STATE_FOLLOWER | mode_bit(ranges[i].mode));
+			      STATE_FOLLOWER | mode_bit(ranges[i].mode));
 		m->head = head;
 		m->link = first_member(head);
 		rl_store(&head->next, (uintptr_t)m, relaxed);
@@ -54,22 +55,6 @@ static enum arrival arrive(struct lock *lock, struct list_node *head, size_t n, 
 	return arrival;
 }
 
-/* The vector is held: each of it is on its own from here on. */
-static void part(struct lock *lock, struct list_node *head)
-{
-	struct list_node *next;
-
-	for (struct list_node *m = first_member(head); m; m = next) {
-		uint32_t mode = rl_load(&m->state, relaxed) & STATE_WRITE;
-
-		next = next_member(head, m);
-		set_range(m->owner, m);
-		rl_store(&m->state, STATE_HELD | mode, relaxed); /* V2 */
-		set_held(lock, m->owner, m);
-	}
-	rl_pool_retire(head);
-}
-
 int rl_list_lockv(struct lock *lock, struct req *first, const struct rangelock_range ranges[],
 		  size_t n, const struct timespec *abstime)
 {
@@ -87,13 +72,20 @@ int rl_list_lockv(struct lock *lock, struct req *first, const struct rangelock_r
 	if (!head)
 		return ENOMEM;
 
+	struct call call = { .lock = lock, .x = head };
 	int error;
+
+	rl_list_begin(&call);
 	if (arrive(lock, head, n, &error) == REFUSED) {
+		rl_list_end(&call);
 		give_back(head);
 		return error;
 	}
 	error = rl_list_contend(lock, head, &want);
-	if (!error)
-		part(lock, head);
-	return error;
+	if (error)
+		return error;
+	rl_list_accept(lock, head); /* each of it is on its own from here on */
+	rl_list_end(&call);
+	rl_pool_retire(head);
+	return 0;
 }

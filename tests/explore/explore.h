@@ -48,6 +48,11 @@ void explore_yield(void);
 /* Go no further before pred() is true; it looks at what it likes, unseen. */
 void explore_wait(bool (*pred)(void));
 
+/* A thread forks: all end here, wherever they are, and check() is what the child does, in which
+ * all of them are gone, after explore_live_on(). */
+void explore_fork(void);
+void explore_live_on(void);
+
 /* 0 .. n-1: every one of them, in turn. */
 unsigned explore_choose(unsigned n);
 

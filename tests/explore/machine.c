@@ -38,7 +38,7 @@ static const struct chooser *chooser;
 static const struct scenario *scenario;
 static struct thread threads[MAX_THREADS];
 static unsigned current, steps;
-static bool failed, pruned, tracing;
+static bool failed, pruned, forked, tracing;
 static char failure[512];
 
 static unsigned depth[MAX_THREADS]; /* of nested read sections */
@@ -294,8 +294,11 @@ static struct {			       /* for what a grace period waits */
 } graces[MAX_THREADS];
 static char sections_token, grace_token;
 
+static struct record records[MAX_THREADS + 1]; /* the last for setup and check */
+
 static void reset_sections(void)
 {
+	memset(records, 0, sizeof(records));
 	n_allocated = 0;
 	nodes = 0;
 	memset(depth, 0, sizeof(depth));
@@ -401,6 +404,31 @@ bool rl_rcu_at_thread_end(void (*fn)(void *), void *arg)
 {
 	(void)fn, (void)arg;
 	return true;
+}
+
+struct record *rl_rcu_record(void)
+{
+	return &records[fiber_self() ? current : MAX_THREADS];
+}
+
+static void (*in_child)(struct record *first);
+
+void rl_rcu_in_child(void (*fn)(struct record *first))
+{
+	in_child = fn;
+}
+
+void explore_fork(void)
+{
+	forked = true;
+	fiber_pause();
+}
+
+void explore_live_on(void)
+{
+	for (unsigned i = 0; i < MAX_THREADS; i++)
+		records[i].next = &records[i + 1];
+	in_child(records);
 }
 
 void seam_note_nodes(int more)
@@ -674,7 +702,7 @@ enum outcome machine_run(const struct scenario *s)
 {
 	scenario = s;
 	steps = sleep_set = 0;
-	failed = pruned = seam_found_race = false;
+	failed = pruned = forked = seam_found_race = false;
 	rl_wait = &machine_wait;
 	memory_reset();
 	reset_sections();
@@ -689,7 +717,7 @@ enum outcome machine_run(const struct scenario *s)
 		fiber_resume(&threads[i].fiber); /* up to OP_START */
 	}
 	current = 0;
-	while (!failed && !pruned && !all_ended())
+	while (!failed && !pruned && !forked && !all_ended())
 		schedule();
 	for (unsigned i = 0; i < s->threads; i++)
 		if (!threads[i].fiber.ended)

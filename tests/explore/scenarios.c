@@ -1717,6 +1717,153 @@ static void reserve_or_not(unsigned i)
 		o_reserve_and_commit(2, 1, 3, false);
 }
 
+/* ---- Fork ---- */
+
+/* Calls as they are, not judged: the child finds them in mid-way. */
+static void note_let_go(struct rangelock_req *req, int error, void *arg)
+{
+	(void)arg;
+	if (!error)
+		rangelock_unlock(&o_lock, req);
+}
+
+static void fork_two_locks(unsigned i)
+{
+	if (i == 2)
+		explore_fork();
+	else if (rangelock_wrlock(&o_lock, &o_reqs[2 * i], i, i + 2) == 0)
+		rangelock_unlock(&o_lock, &o_reqs[2 * i]);
+}
+
+static void fork_looks(unsigned i)
+{
+	if (i == 2)
+		explore_fork();
+	else if (i == 1)
+		rangelock_is_locked(&o_lock, 0, 1, RANGELOCK_READ);
+	else if (rangelock_trywrlock(&o_lock, &o_reqs[2], 4, 6) == 0)
+		rangelock_unlock(&o_lock, &o_reqs[2]);
+}
+
+static void fork_changes(unsigned i)
+{
+	static const struct timespec some_time = { 1, 0 };
+
+	if (i == 2) {
+		explore_fork();
+	} else if (i == 1) {
+		if (rangelock_timedwrlock(&o_lock, &o_reqs[2], 0, 1, &some_time) == 0)
+			rangelock_unlock(&o_lock, &o_reqs[2]);
+	} else {
+		rangelock_split(&o_lock, &o_reqs[HELD], 1, &o_reqs[4]);
+		rangelock_downgrade(&o_lock, &o_reqs[HELD]);
+		rangelock_upgrade(&o_lock, &o_reqs[HELD]);
+		rangelock_unlock(&o_lock, &o_reqs[HELD]);
+	}
+}
+
+static void fork_vectors(unsigned i)
+{
+	const struct rangelock_range ranges[] = { { 0, 1, RANGELOCK_WRITE },
+						  { 2, 3, RANGELOCK_WRITE } };
+
+	if (i == 2)
+		explore_fork();
+	else if (i == 1)
+		rangelock_unlock(&o_lock, &o_reqs[HELD]);
+	else if (rangelock_lockv(&o_lock, &o_reqs[4], ranges, 2, NULL) == 0)
+		rangelock_unlockv(&o_lock, &o_reqs[4], 2);
+}
+
+static void fork_submissions(unsigned i)
+{
+	const struct rangelock_range range = { 0, 1, RANGELOCK_WRITE };
+
+	if (i == 2)
+		explore_fork();
+	else if (i == 1)
+		rangelock_unlock(&o_lock, &o_reqs[HELD]);
+	else if (rangelock_submit(&o_lock, &o_reqs[2], &range, note_let_go, NULL) == EINPROGRESS)
+		rangelock_cancel(&o_lock, &o_reqs[2]);
+}
+
+static void fork_reservations(unsigned i)
+{
+	if (i == 2)
+		explore_fork();
+	else if (i == 1)
+		fork_two_locks(1);
+	else if (rangelock_reserve(&o_lock, &o_reqs[4], 0, 2) == 0)
+		if (rangelock_commit(&o_lock, &o_reqs[4], NULL) == 0)
+			rangelock_unlock(&o_lock, &o_reqs[4]);
+}
+
+/* One thread alone, at each of its steps. */
+static void fork_changes_alone(unsigned i)
+{
+	if (i)
+		explore_fork();
+	else
+		fork_changes(0);
+}
+
+static void fork_vectors_alone(unsigned i)
+{
+	if (i)
+		explore_fork();
+	fork_vectors(1);
+	fork_vectors(0);
+}
+
+static void fork_submissions_alone(unsigned i)
+{
+	const struct rangelock_range range = { 0, 1, RANGELOCK_WRITE };
+
+	if (i)
+		explore_fork();
+	fork_submissions(0);
+	rangelock_submit(&o_lock, &o_reqs[2], &range, note_let_go, NULL);
+	rangelock_unlock(&o_lock, &o_reqs[HELD]);
+}
+
+static void fork_reservations_alone(unsigned i)
+{
+	if (i)
+		explore_fork();
+	rangelock_unlock(&o_lock, &o_reqs[HELD]);
+	fork_reservations(0);
+	if (rangelock_reserve(&o_lock, &o_reqs[4], 0, 2) == 0)
+		rangelock_unreserve(&o_lock, &o_reqs[4]);
+}
+
+static int count_held(const struct rangelock_info *info, void *arg)
+{
+	*(unsigned *)arg += info->state == RANGELOCK_HELD;
+	return 0;
+}
+
+/* Whatever the requests are in the child, once it has given them up nothing is in the way, and
+ * each is good for another call. */
+static void child_check(void)
+{
+	unsigned held = 0, unlocked = 0;
+
+	explore_live_on();
+	rangelock_walk(&o_lock, count_held, &held);
+	for (unsigned i = 0; i < REQS; i++) {
+		rangelock_cancel(&o_lock, &o_reqs[i]);
+		unlocked += rangelock_unlock(&o_lock, &o_reqs[i]) == 0;
+		rangelock_unreserve(&o_lock, &o_reqs[i]);
+	}
+	explore_assert(unlocked == held);
+	for (unsigned i = 0; i < REQS; i++) {
+		explore_assert(rangelock_reserve(&o_lock, &o_reqs[i], RANGELOCK_FULL) == 0);
+		explore_assert(rangelock_commit(&o_lock, &o_reqs[i], NULL) == 0);
+		explore_assert(rangelock_unlock(&o_lock, &o_reqs[i]) == 0);
+	}
+	explore_assert(rangelock_destroy(&o_lock) == 0);
+}
+
 /* The same on a list lock. */
 #define ON_LIST(setup)                    \
 	static void setup##_on_list(void) \
@@ -1750,6 +1897,17 @@ ON_LIST(canceled_and_freed_setup)
 #define LIST(what, n, before, does)                                                              \
 	{                                                                                        \
 		.name = "list-" what, .threads = n, .setup = before##_on_list, .run = does, HERE \
+	}
+
+#define ALONE(what, before, does)                                                           \
+	{                                                                                   \
+		.name = "list-" what, .threads = 2, .setup = before##_on_list, .run = does, \
+		.check = child_check                                                        \
+	}
+#define FORK(what, before, does)                                                            \
+	{                                                                                   \
+		.name = "list-" what, .threads = 3, .setup = before##_on_list, .run = does, \
+		.check = child_check                                                        \
 	}
 
 static const struct scenario scenarios[] = {
@@ -2211,6 +2369,16 @@ static const struct scenario scenarios[] = {
 	  .setup = o_setup_on_list,
 	  .run = wide_and_narrow,
 	  HERE },
+	ALONE("fork-changes-alone", hold_first, fork_changes_alone),
+	ALONE("fork-vectors-alone", hold_first, fork_vectors_alone),
+	ALONE("fork-submissions-alone", hold_first, fork_submissions_alone),
+	ALONE("fork-reservations-alone", hold_first, fork_reservations_alone),
+	FORK("fork-two-locks", o_setup, fork_two_locks),
+	FORK("fork-looks", hold_first, fork_looks),
+	FORK("fork-changes", hold_first, fork_changes),
+	FORK("fork-vectors", hold_first, fork_vectors),
+	FORK("fork-submissions", hold_first, fork_submissions),
+	FORK("fork-reservations", hold_first, fork_reservations),
 };
 
 const struct scenario *scenario_by_hand(unsigned i)

@@ -45,6 +45,7 @@ PROGRAMS = {
     "reserve": ["tests/unit/test_reserve.c"],
     "list-arguments": ["tests/unit/test_arguments.c"],
     "list-change": ["tests/unit/test_change.c"],
+    "list-fork": ["tests/unit/test_fork.c"],
     "list-observe": ["tests/unit/test_observe.c"],
     "list-reserve": ["tests/unit/test_reserve.c"],
     "list-vector": ["tests/unit/test_vector.c"],

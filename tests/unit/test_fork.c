@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The child of a fork(): what it finds of locks that its parent's threads use. */
+/* The child of a fork(): what it finds of locks that its parent's threads use.  A tree that was
+ * caught in mid-change is forgotten; in a list what is held stays, and calls that were made
+ * by other threads are whole: what they had not been granted they do not wait for. */
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -220,6 +222,8 @@ static int go_on_without_the_waiting(void)
 
 	if (rangelock_unlock(&lock, &holder))
 		return 1;
+	if (ON_LIST)
+		return is_good();
 	if (rangelock_trywrlock(&lock, &req, 5, 15) != EBUSY)
 		return 2;
 	if (rangelock_trywrlock(&lock, &req, 20, 30) || rangelock_unlock(&lock, &req))
@@ -368,6 +372,297 @@ START_TEST(forks_at_any_moment)
 }
 END_TEST
 
+/* ---- All kinds of calls at any moment ---- */
+
+enum { WORKERS = 4, SLOTS = 3, SPACE = 12 };
+
+/* A thread's requests: any thread may cancel or unlock them. */
+static struct worker {
+	struct rangelock_req reqs[SLOTS], submitted;
+	atomic_bool waits; /* submitted */
+	uint64_t seed;
+	pthread_t thread;
+} workers[WORKERS];
+
+static uint64_t draw(struct worker *w, uint64_t n)
+{
+	w->seed = w->seed * 6364136223846793005 + 1442695040888963407;
+	return (w->seed >> 33) % n;
+}
+
+static struct rangelock_range draw_range(struct worker *w)
+{
+	struct rangelock_range range = { .start = draw(w, SPACE) };
+
+	range.end = range.start + 1 + draw(w, SPACE / 2);
+	range.mode = draw(w, 2) ? RANGELOCK_WRITE : RANGELOCK_READ;
+	return range;
+}
+
+static struct timespec soon(void)
+{
+	return in_ns(100000);
+}
+
+static void let_go(struct rangelock_req *req, int error, void *arg)
+{
+	if (!error)
+		must(rangelock_unlock(&lock, req) == 0);
+	*(atomic_bool *)arg = false;
+}
+
+static void submit_one(struct worker *w)
+{
+	struct rangelock_range range = draw_range(w);
+
+	rangelock_cancel(&lock, &w->submitted);
+	if (w->waits)
+		return;
+	w->waits = true;
+	int error = rangelock_submit(&lock, &w->submitted, &range, let_go, &w->waits);
+	if (!error)
+		let_go(&w->submitted, 0, &w->waits);
+	must(!error || error == EINPROGRESS);
+}
+
+static void change_one(struct worker *w, struct rangelock_req *req, struct rangelock_range r)
+{
+	struct rangelock_req *tail = &w->reqs[1];
+
+	switch (draw(w, 6)) {
+	case 0:
+		must(rangelock_downgrade(&lock, req) == 0);
+		break;
+	case 1:
+		rangelock_upgrade(&lock, req);
+		break;
+	case 2:
+		rangelock_tryupgrade(&lock, req);
+		break;
+	case 3:
+		rangelock_tryextend(&lock, req, r.start ? r.start - 1 : 0, r.end + 1);
+		break;
+	case 4:
+		must(rangelock_reduce(&lock, req, r.end - 1, r.end) == 0);
+		break;
+	default:
+		if (r.end - r.start > 1 && rangelock_split(&lock, req, r.start + 1, tail) == 0)
+			must(rangelock_unlock(&lock, tail) == 0);
+	}
+}
+
+static void lock_one(struct worker *w)
+{
+	struct rangelock_range r = draw_range(w);
+	struct rangelock_req *req = &w->reqs[0];
+	struct timespec abstime = soon();
+	bool writes = r.mode == RANGELOCK_WRITE;
+	int error;
+
+	switch (draw(w, 3)) {
+	case 0:
+		error = writes ? rangelock_trywrlock(&lock, req, r.start, r.end)
+			       : rangelock_tryrdlock(&lock, req, r.start, r.end);
+		break;
+	case 1:
+		error = writes ? rangelock_timedwrlock(&lock, req, r.start, r.end, &abstime)
+			       : rangelock_timedrdlock(&lock, req, r.start, r.end, &abstime);
+		break;
+	default:
+		error = writes ? rangelock_wrlock(&lock, req, r.start, r.end)
+			       : rangelock_rdlock(&lock, req, r.start, r.end);
+	}
+	if (error)
+		return;
+	if (draw(w, 2))
+		change_one(w, req, r);
+	else if (!writes &&
+		 rangelock_rdlock_nested(&lock, &w->reqs[1], r.start, r.end + 1, req) == 0)
+		must(rangelock_unlock(&lock, &w->reqs[1]) == 0);
+	must(rangelock_unlock(&lock, req) == 0);
+}
+
+static void lock_many(struct worker *w)
+{
+	struct rangelock_range ranges[SLOTS];
+	struct timespec abstime = soon();
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		ranges[i] =
+		    (struct rangelock_range){ 4 * i + draw(w, 3), 4 * i + 4, RANGELOCK_WRITE };
+	if (rangelock_lockv(&lock, w->reqs, ranges, SLOTS, draw(w, 2) ? &abstime : NULL) == 0)
+		must(rangelock_unlockv(&lock, w->reqs, SLOTS) == 0);
+}
+
+static void reserve_one(struct worker *w)
+{
+	struct rangelock_range r = draw_range(w);
+	struct timespec abstime = soon();
+	uint64_t at;
+
+	if (draw(w, 2) ? rangelock_reserve(&lock, &w->reqs[2], r.start, r.end)
+		       : rangelock_reserve_gap(&lock, &w->reqs[2], 2, 2, 0, SPACE, &at))
+		return;
+	if (draw(w, 2) && rangelock_commit(&lock, &w->reqs[2], draw(w, 2) ? &abstime : NULL) == 0)
+		must(rangelock_unlock(&lock, &w->reqs[2]) == 0);
+	else
+		rangelock_unreserve(&lock, &w->reqs[2]);
+}
+
+static void *work(void *arg)
+{
+	struct worker *w = arg;
+	int n = 0;
+
+	while (!stop) {
+		switch (draw(w, 16)) {
+		case 0:
+			submit_one(w);
+			break;
+		case 1:
+			rangelock_walk(&lock, count_one, &n);
+			rangelock_is_locked(&lock, 0, 1, RANGELOCK_READ);
+			break;
+		case 2:
+			rangelock_cancel(&lock, &workers[draw(w, WORKERS)].reqs[draw(w, SLOTS)]);
+			break;
+		case 3:
+		case 4:
+			lock_many(w);
+			break;
+		case 5:
+		case 6:
+			reserve_one(w);
+			break;
+		default:
+			lock_one(w);
+		}
+	}
+	while (w->waits && rangelock_cancel(&lock, &w->submitted))
+		sched_yield();
+	return NULL;
+}
+
+static void give_up(struct rangelock_req *req)
+{
+	rangelock_cancel(&lock, req);
+	rangelock_unlock(&lock, req);
+	rangelock_unreserve(&lock, req);
+}
+
+static bool is_usable(struct rangelock_req *req)
+{
+	struct timespec abstime = in_ns(10 * (int64_t)NS_PER_S);
+
+	return rangelock_timedwrlock(&lock, req, RANGELOCK_FULL, &abstime) == 0 &&
+	       rangelock_unlock(&lock, req) == 0;
+}
+
+/* Once all requests are given up nothing is in anybody's way, and all of them are good for
+ * another call. */
+static int give_up_all(void)
+{
+	int n = 0;
+
+	for (int i = 0; i < WORKERS; i++) {
+		give_up(&workers[i].submitted);
+		for (int k = 0; k < SLOTS; k++)
+			give_up(&workers[i].reqs[k]);
+	}
+	give_up(&holder);
+	if (rangelock_walk(&lock, count_one, &n) || n)
+		return 201;
+	for (int i = 0; i < WORKERS; i++) {
+		if (!is_usable(&workers[i].submitted))
+			return 202;
+		for (int k = 0; k < SLOTS; k++)
+			if (!is_usable(&workers[i].reqs[k]))
+				return 203;
+	}
+	return is_good();
+}
+
+static void work_and_fork(int (*live)(void))
+{
+	uint64_t seed = test_seed();
+
+	stop = false;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		workers[i] = (struct worker){ .seed = seed + i };
+		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+	}
+	for (uint64_t i = 0; i < 5 + scaled(400); i++) {
+		if (i % 4 < 2)
+			ck_assert_int_eq(rangelock_wrlock(&lock, &holder, i % SPACE, SPACE), 0);
+		in_child(live);
+		if (i % 4 < 2)
+			ck_assert_int_eq(rangelock_unlock(&lock, &holder), 0);
+	}
+	stop = true;
+	for (unsigned i = 0; i < WORKERS; i++)
+		pthread_join(workers[i].thread, NULL);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+
+START_TEST(calls_that_others_were_in_the_middle_of_are_whole)
+{
+	work_and_fork(give_up_all);
+}
+END_TEST
+
+/* ---- A fork in a callback of a call that is about to wait ---- */
+
+static struct rangelock_req inner, later;
+static pid_t child_of_callback;
+
+static void fork_here(struct rangelock_req *req, int error, void *arg)
+{
+	(void)error, (void)arg;
+	child_of_callback = fork();
+	if (child_of_callback == 0)
+		alarm(20);
+	rangelock_unlock(&lock, &other); /* for which `inner` waits */
+	rangelock_unlock(&lock, req);
+}
+
+static void wait_here(struct rangelock_req *req, int error, void *arg)
+{
+	(void)error;
+	rangelock_unlock(&lock, &mark);
+	*(int *)arg = rangelock_wrlock(&lock, &inner, 20, 30); /* runs fork_here() before */
+	rangelock_unlock(&lock, &inner);
+	rangelock_unlock(&lock, req);
+}
+
+START_TEST(who_forks_in_a_callback_is_woken_in_both)
+{
+	const struct rangelock_range first = { 0, 10, RANGELOCK_WRITE },
+				     second = { 10, 20, RANGELOCK_WRITE };
+	struct rangelock_req last = RANGELOCK_REQ_INITIALIZER;
+	struct actor waiter;
+	int status, error = -1;
+
+	inner = later = submitted = (struct rangelock_req)RANGELOCK_REQ_INITIALIZER;
+	ck_assert_int_eq(rangelock_wrlock(&lock, &holder, 0, 10), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &mark, 10, 20), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &other, 20, 30), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &last, 30, 40), 0);
+	ck_assert_int_eq(rangelock_submit(&lock, &submitted, &first, wait_here, &error),
+			 EINPROGRESS);
+	ck_assert_int_eq(rangelock_submit(&lock, &later, &second, fork_here, NULL), EINPROGRESS);
+	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 30, 40);
+	rangelock_unlock(&lock, &holder);
+	if (child_of_callback == 0)
+		end_child(error || rangelock_unlock(&lock, &last) ? 1 : is_good());
+	ck_assert_int_eq(error, 0);
+	ck_assert_int_eq(waitpid(child_of_callback, &status, 0), child_of_callback);
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &last), 0);
+	actor_finish(&waiter);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fork");
@@ -375,14 +670,18 @@ int main(void)
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, NULL);
-	tcase_add_test(tc, who_was_inside_is_not_in_the_child);
-	tcase_add_test(tc, what_the_forker_held_is_forgotten_where_one_was_inside);
+	add_tree_test(tc, who_was_inside_is_not_in_the_child);
+	add_tree_test(tc, what_the_forker_held_is_forgotten_where_one_was_inside);
 	tcase_add_loop_test(tc, what_the_forker_holds_is_the_childs_to_give_up, 0, 2);
 	tcase_add_test(tc, those_who_wait_in_the_parent_wait_on);
-	tcase_add_test(tc, who_forks_inside_leaves_in_both);
-	tcase_add_test(tc, threads_of_the_child_meet_at_the_mutex);
-	tcase_add_test(tc, children_of_children_get_on_too);
+	add_tree_test(tc, who_forks_inside_leaves_in_both);
+	add_tree_test(tc, threads_of_the_child_meet_at_the_mutex);
+	add_tree_test(tc, children_of_children_get_on_too);
 	tcase_add_test(tc, forks_at_any_moment);
+	if (ON_LIST) {
+		tcase_add_test(tc, calls_that_others_were_in_the_middle_of_are_whole);
+		tcase_add_test(tc, who_forks_in_a_callback_is_woken_in_both);
+	}
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }
