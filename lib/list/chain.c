@@ -2,6 +2,7 @@
 /* The word, and the sorted list: chain.h; list.c has the invariants. */
 #include "list/chain.h"
 
+#include "base/rcu.h"
 #include "wait/wait.h"
 
 /* How many requests that are alone an empty list sees before it is IDLE again; tests make it
@@ -190,4 +191,16 @@ void rl_list_unlink(struct lock *lock, const struct list_node *x)
 void rl_list_sweep(struct lock *lock)
 {
 	unlink_before(lock, UINT64_MAX);
+}
+
+struct list_node *rl_list_new_node(struct lock *lock)
+{
+	struct list_node *n = rl_pool_take();
+
+	if (rl_likely(n))
+		return n;
+	rl_rcu_read_lock();
+	rl_list_sweep(lock);
+	rl_rcu_read_unlock();
+	return rl_pool_take();
 }

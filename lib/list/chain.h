@@ -180,6 +180,10 @@ uintptr_t rl_list_newest_word(struct lock *lock);
 /* From LOCKED to word. */
 void rl_list_unlock_word(struct lock *lock, uintptr_t word);
 
+/* From the pool; where there is no memory, from those in the list that are LEFT.  Not in a read
+ * section.  NULL: there is none. */
+struct list_node *rl_list_new_node(struct lock *lock);
+
 /* Of a node that nobody else sees. */
 static inline void describe_node(struct list_node *x, struct req *owner, uint64_t start,
 				 uint64_t end, uint32_t state)

@@ -20,7 +20,7 @@ static int own_node(struct lock *lock, struct req *req, struct list_node **ret_n
 			return EINVAL;
 		if (word != fast_word(req))
 			break;
-		struct list_node *x = rl_pool_take();
+		struct list_node *x = rl_list_new_node(lock);
 		struct call call = { .lock = lock };
 		if (!x)
 			return ENOMEM;
@@ -37,9 +37,10 @@ static int own_node(struct lock *lock, struct req *req, struct list_node **ret_n
 }
 
 /* A node for [start, end) of owner, which nobody has seen; or NULL. */
-static struct list_node *new_node(struct req *owner, uint64_t start, uint64_t end, uint32_t state)
+static struct list_node *new_node(struct lock *lock, struct req *owner, uint64_t start,
+				  uint64_t end, uint32_t state)
 {
-	struct list_node *n = rl_pool_take();
+	struct list_node *n = rl_list_new_node(lock);
 
 	if (n)
 		describe_node(n, owner, start, end, state);
@@ -91,7 +92,7 @@ static int grow(struct lock *lock, struct list_node *x, uint64_t start, uint64_t
 		uint32_t kind)
 {
 	const struct list_want want = { .try = !kind, .held = x };
-	struct list_node *y = new_node(x->owner, start, end, STATE_TRYING | mode | kind);
+	struct list_node *y = new_node(lock, x->owner, start, end, STATE_TRYING | mode | kind);
 
 	if (!y)
 		return ENOMEM;
@@ -113,7 +114,7 @@ int rl_list_downgrade(struct lock *lock, struct req *req)
 
 	if (error || !write_bit(x))
 		return error;
-	if (!(y = new_node(req, x->start, x->end, STATE_HELD)))
+	if (!(y = new_node(lock, req, x->start, x->end, STATE_HELD)))
 		return ENOMEM;
 	shrink(lock, x, y, NULL);
 	return 0;
@@ -148,7 +149,7 @@ int rl_list_reduce(struct lock *lock, struct req *req, uint64_t start, uint64_t 
 		return error;
 	if (start < x->start || x->end < end)
 		return EINVAL;
-	if (!(y = new_node(req, start, end, STATE_HELD | write_bit(x))))
+	if (!(y = new_node(lock, req, start, end, STATE_HELD | write_bit(x))))
 		return ENOMEM;
 	shrink(lock, x, y, NULL);
 	return 0;
@@ -164,8 +165,9 @@ int rl_list_split(struct lock *lock, struct req *req, uint64_t at, struct req *t
 	if (!is_free(tail) || waits_here(lock, tail) || at <= x->start || x->end <= at)
 		return EINVAL;
 
-	struct list_node *y = new_node(req, x->start, at, STATE_HELD | write_bit(x));
-	struct list_node *z = y ? new_node(tail, at, x->end, STATE_HELD | write_bit(x)) : NULL;
+	struct list_node *y = new_node(lock, req, x->start, at, STATE_HELD | write_bit(x));
+	struct list_node *z = y ? new_node(lock, tail, at, x->end, STATE_HELD | write_bit(x))
+				: NULL;
 	if (!z) {
 		if (y)
 			rl_pool_give_back(y);

@@ -94,12 +94,19 @@ static void resolve(const struct call *c)
 		take_back(c);
 }
 
+/* Does the owner of n, which holds, know? */
+static bool is_told(const struct lock *lock, const struct list_node *n)
+{
+	return holds_here(lock, n->owner) || /* or it waits already for more */
+	       (waits_here(lock, n->owner) && rl_load(&n->owner->list_node, relaxed) != n);
+}
+
 /* n was submitted, has not left, and may have been in the hands of one who is gone. */
 static void adopt(struct lock *lock, struct list_node *n)
 {
 	if (phase_of(n) <= STATE_PENDING)
 		rl_list_owe(n);
-	else if (phase_of(n) == STATE_HELD && n->owner->state != REQ_HELD)
+	else if (phase_of(n) == STATE_HELD && !is_told(lock, n))
 		set_held(lock, n->owner, n);
 	else if (phase_of(n) == STATE_GONE && waits_here(lock, n->owner))
 		set_idle(n->owner);

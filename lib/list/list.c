@@ -241,7 +241,7 @@ enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, in
 			if (rl_cas(&lock->word, &word, fast_word(req), acq_rel, relaxed)) /* O1 */
 				arrival = IN_WORD;
 		} else if (word & WORD_FAST) {
-			if (!spare && !(spare = rl_pool_take())) {
+			if (!spare && !(spare = rl_list_new_node(lock))) {
 				*ret_error = ENOMEM;
 				break;
 			}
@@ -265,7 +265,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 	if (waits_here(lock, req))
 		return EINVAL;
 
-	struct list_node *x = rl_pool_take();
+	struct list_node *x = rl_list_new_node(lock);
 	if (!x)
 		return ENOMEM;
 	describe_node(x, req, want->start, want->end,

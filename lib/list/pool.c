@@ -21,7 +21,7 @@
 #endif
 
 #ifndef RL_POOL_CHUNK
-#define RL_POOL_CHUNK 64 /* nodes that share an allocation */
+#define RL_POOL_CHUNK 64 /* nodes of the first allocation; the next has twice as many */
 #endif
 
 #ifndef rl_note_nodes
@@ -32,7 +32,8 @@ struct pool {
 	struct list_node *free, *retired;
 	struct list_node *retired_first; /* the end of that chain */
 	uint32_t n_retired;
-	bool known; /* to be emptied when the thread ends */
+	uint32_t n_last; /* of its last allocation */
+	bool known;	 /* to be emptied when the thread ends */
 };
 
 static RL_THREAD_LOCAL struct pool pool;
@@ -111,11 +112,17 @@ static bool use_stock(struct pool *mine)
 
 static bool allocate(struct pool *mine)
 {
-	struct list_node *nodes = rl_rcu_allocate(RL_POOL_CHUNK * sizeof(*nodes));
+	uint32_t n = mine->n_last ? 2 * mine->n_last : RL_POOL_CHUNK;
 
-	for (int i = 0; nodes && i < RL_POOL_CHUNK; i++)
+	if (n > RL_POOL_BATCH)
+		n = RL_POOL_BATCH;
+	struct list_node *nodes = rl_rcu_allocate(n * sizeof(*nodes));
+	if (!nodes)
+		return false;
+	for (uint32_t i = 0; i < n; i++)
 		make_free(mine, &nodes[i]);
-	return nodes;
+	mine->n_last = n;
+	return true;
 }
 
 static void refill(struct pool *mine)

@@ -135,7 +135,7 @@ int rl_list_commit(struct lock *lock, struct req *req, const struct timespec *ab
 		return ECANCELED;
 	}
 
-	struct list_node *x = rl_pool_take();
+	struct list_node *x = rl_list_new_node(lock);
 	if (!x)
 		return ENOMEM;
 	describe_node(x, req, req->node.start, req->node.end,

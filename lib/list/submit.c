@@ -96,7 +96,7 @@ int rl_list_submit(struct lock *lock, struct req *req, const struct rangelock_ra
 	if (waits_here(lock, req))
 		return EINVAL;
 
-	struct list_node *x = rl_pool_take();
+	struct list_node *x = rl_list_new_node(lock);
 	if (!x)
 		return ENOMEM;
 	describe_node(x, req, range->start, range->end,

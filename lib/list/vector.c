@@ -18,17 +18,17 @@ static void give_back(struct list_node *head)
 }
 
 /* The head, which leads to a node for each, in order.  NULL: there is no memory. */
-static struct list_node *make_vector(struct req *first, const struct rangelock_range ranges[],
-				     size_t n)
+static struct list_node *make_vector(struct lock *lock, struct req *first,
+				     const struct rangelock_range ranges[], size_t n)
 {
-	struct list_node *head = rl_pool_take();
+	struct list_node *head = rl_list_new_node(lock);
 
 	if (!head)
 		return NULL;
 	/* It overlaps nothing. */
 	describe_node(head, NULL, 0, 0, STATE_TRYING | STATE_VECTOR);
 	for (size_t i = n; i-- > 0;) {
-		struct list_node *m = rl_pool_take();
+		struct list_node *m = rl_list_new_node(lock);
 
 		if (!m) {
 			give_back(head);
@@ -68,7 +68,7 @@ int rl_list_lockv(struct lock *lock, struct req *first, const struct rangelock_r
 		if (waits_here(lock, nth_req(first, i)))
 			return EINVAL;
 
-	struct list_node *head = make_vector(first, ranges, n);
+	struct list_node *head = make_vector(lock, first, ranges, n);
 	if (!head)
 		return ENOMEM;
 

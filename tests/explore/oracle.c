@@ -855,10 +855,16 @@ NOTES bool o_waits(unsigned req)
 	return to_req(&o_reqs[req])->state == REQ_WAITING;
 }
 
-bool o_idle(void)
+NOTES bool o_idle(void)
 {
-	uintptr_t word = rl_load(&to_lock(&o_lock)->word, relaxed);
+	uintptr_t word = PEEK(&to_lock(&o_lock)->word);
 
+	while (on_list && is_node(word)) {
+		word = PEEK(&to_node(word)->next);
+		if (!(word & NEXT_MARK))
+			return false;
+		word &= ~(uintptr_t)NEXT_MASK;
+	}
 	return on_list ? is_empty_list(word) : word == WORD_IDLE;
 }
 
@@ -1121,13 +1127,11 @@ void o_check(void)
 {
 	judge_answers();
 	judge_reservations();
-	if (explore_nodes() && !(on_list && !o_idle()))
-		explore_fail("the end: %d nodes of lists are in use", explore_nodes());
-	if (buried)
-		return;
-	if (on_list ? !o_idle()
-		    : rl_load(&to_lock(&o_lock)->word, relaxed) != first_word(to_lock(&o_lock)))
+	if (!buried &&
+	    !(on_list ? o_idle() : PEEK(&to_lock(&o_lock)->word) == first_word(to_lock(&o_lock))))
 		explore_fail("the end: the lock word is not idle");
-	if (rangelock_destroy(&o_lock))
+	if (!buried && rangelock_destroy(&o_lock)) /* which takes nodes out of it */
 		explore_fail("the end: something is left in the lock");
+	if (explore_nodes())
+		explore_fail("the end: %d nodes of lists are in use", explore_nodes());
 }

@@ -1111,12 +1111,7 @@ static void leave_one(void)
 
 NOT_FOR_TSAN static bool is_free_now(void)
 {
-	uintptr_t word = *(volatile uintptr_t *)&to_lock(&o_lock)->word;
-
-	if (!is_node(word))
-		return true;
-	word = *(volatile uintptr_t *)&to_node(word)->next;
-	return word & NEXT_MARK && !to_node(word);
+	return !is_node(*(volatile uintptr_t *)&to_lock(&o_lock)->word) || o_idle();
 }
 
 static void destroyed_once_free(unsigned i)
