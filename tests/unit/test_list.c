@@ -128,6 +128,25 @@ START_TEST(who_gives_up_again_and_again_leaves_nothing_behind)
 }
 END_TEST
 
+/* Nobody comes by those who leave: each who comes, comes before all others. */
+START_TEST(who_goes_down_hand_over_hand_leaves_nothing_behind)
+{
+	enum { AT_ONCE = 3 };
+	struct rangelock_req reqs[AT_ONCE] = { RANGELOCK_REQ_INITIALIZER };
+	uint64_t n = scaled(40000);
+
+	for (uint64_t i = 0; i < n; i++) {
+		struct rangelock_req *req = &reqs[i % AT_ONCE];
+
+		must(i < AT_ONCE || rangelock_unlock(&lock, req) == 0);
+		must(rangelock_wrlock(&lock, req, n - i, n - i + 1) == 0);
+	}
+	ck_assert_uint_le(allocations, 8);
+	for (int i = 0; i < AT_ONCE; i++)
+		ck_assert_int_eq(rangelock_unlock(&lock, &reqs[i]), 0);
+}
+END_TEST
+
 static void never(struct rangelock_req *req, int error, void *arg)
 {
 	(void)req, (void)arg;
@@ -721,6 +740,7 @@ int main(void)
 	tcase_add_test(tc, a_request_that_waits_is_refused);
 	tcase_add_test(tc, the_steady_state_allocates_nothing);
 	tcase_add_test(tc, who_gives_up_again_and_again_leaves_nothing_behind);
+	tcase_add_test(tc, who_goes_down_hand_over_hand_leaves_nothing_behind);
 	tcase_add_test(tc, what_is_submitted_and_canceled_leaves_nothing_behind);
 	tcase_add_test(tc, a_vector_that_gives_up_again_and_again_leaves_nothing_behind);
 	tcase_add_test(tc, what_waits_is_refused_by_lockv_and_submit);
