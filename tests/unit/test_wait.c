@@ -149,7 +149,8 @@ START_TEST(wake_ups_happen_outside_the_short_mutex)
 	actor_sleep(&last, RANGELOCK_WRITE, 0, 10);
 	actor_finish(&r1);
 	actor_finish(&r2); /* which grants one alone */
-	ck_assert_int_eq(wakes, 4);
+	ck_assert_int_ge(wakes, 4);
+	ck_assert_int_le(wakes, 4 + ON_LIST); /* there it may look, and wait again, in between */
 	actor_finish(&last);
 }
 END_TEST
