@@ -22,9 +22,10 @@ static const char usage[] =
     "Compare range locks with each other and with whole-object locks.\n"
     "\n"
     "  --workload W[,W]   what to do; see --list (default: all)\n"
-    "  --param TEXT       only settings that have this in their name, as `reads=90%`\n"
+    "  --param TEXT       only settings that have this in their name, as `reads=90%`; a whole\n"
+    "                     name is that one alone\n"
     "  --lock L[,L]       with which locks, where they can do it; see --list (default:\n"
-    "                     all but none); the ratios are against the first\n"
+    "                     all but none and sleep); the ratios are against the first\n"
     "  --threads 1,2,..   thread counts (default: 1,2), but where the workload says how many\n"
     "  --seconds S        for one measurement (default: 0.2)\n"
     "  --repeat R         measurements of each cell, 1 to 1000; medians are shown\n"
@@ -257,9 +258,22 @@ static void parse(int argc, char **argv, struct options *opt)
 
 /* ---- Running ---- */
 
-static bool is_wanted(const struct options *opt, const struct variant *v)
+/* Is it the name of a setting, and not a part of some? */
+static bool is_whole_name(const struct workload *w, const char *param)
 {
-	return !opt->param || strstr(v->param, opt->param);
+	for (unsigned v = 0; v < w->n_variants; v++)
+		if (strcmp(w->variants[v].param, param) == 0)
+			return true;
+	return false;
+}
+
+static bool is_wanted(const struct options *opt, const struct workload *w, const struct variant *v)
+{
+	if (!opt->param)
+		return true;
+	if (is_whole_name(w, opt->param))
+		return strcmp(v->param, opt->param) == 0;
+	return strstr(v->param, opt->param);
 }
 
 /* With how many thread counts. */
@@ -275,7 +289,7 @@ static unsigned cells_of(const struct options *opt, const struct workload *w)
 	unsigned variants = 0;
 
 	for (unsigned v = 0; v < w->n_variants; v++)
-		variants += is_wanted(opt, &w->variants[v]);
+		variants += is_wanted(opt, w, &w->variants[v]);
 	return variants * counts_of(opt, w);
 }
 
@@ -344,7 +358,7 @@ static bool run_workload(FILE *text, const struct options *opt, const struct wor
 	if (w->on_file)
 		file = record_file_make(SLOTS);
 	for (unsigned v = 0; v < w->n_variants; v++)
-		for (unsigned t = 0; is_wanted(opt, &w->variants[v]) && t < n_threads; t++) {
+		for (unsigned t = 0; is_wanted(opt, w, &w->variants[v]) && t < n_threads; t++) {
 			struct cell cell = { .workload = w, .variant = &w->variants[v] };
 			double left =
 			    (total - *done) * (double)opt->ns * 1.4e-9 * opt->repeat * opt->n_locks;

@@ -252,9 +252,11 @@ json_t *machine_json(void)
 	if (getloadavg(load, 3) < 1)
 		load[0] = -1;
 	uname(&uts);
-	return json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f}", "cpu", cpu,
-			 "processors", (int)sysconf(_SC_NPROCESSORS_ONLN), "processors_allowed",
-			 (int)processors(), "arch", uts.machine, "numa_nodes", nodes, "governor",
-			 governor, "kernel", uts.release, "compiler", built, "rangelock",
-			 rangelock_version(), "commit", BENCH_COMMIT, "load", load[0]);
+	return json_pack("{s:s, s:i, s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:f, s:i, s:i}", "cpu",
+			 cpu, "processors", (int)sysconf(_SC_NPROCESSORS_ONLN),
+			 "processors_allowed", (int)processors(), "arch", uts.machine, "numa_nodes",
+			 nodes, "governor", governor, "kernel", uts.release, "compiler", built,
+			 "rangelock", rangelock_version(), "commit", BENCH_COMMIT, "load", load[0],
+			 "sizeof_lock", (int)sizeof(struct rangelock), "sizeof_request",
+			 (int)sizeof(struct rangelock_req));
 }

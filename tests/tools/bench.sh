@@ -74,6 +74,29 @@ only_wanted() {
 		[ "$(grep -c "1 thread$" "$tap_dir/said")" = 5 ]
 }
 
+one_by_its_name() {
+	"$bench" $quick --workload held,full-mix --lock tree --threads 1 --param held=10 >"$tap_dir/said" &&
+		[ "$(grep -c "1 thread$" "$tap_dir/said")" = 1 ] && grep "^held, held=10, 1 thread" "$tap_dir/said"
+}
+
+# Its own controls: a lock that does nothing, and one that only sleeps, for 100 us at least.
+shows_controls() {
+	"$bench" --workload disjoint-write --param 0ns --lock none,sleep --threads 1,2 --seconds 0.05 \
+		--json "$tap_dir/j" &&
+		python3 - "$tap_dir/j" <<-'END'
+			import json, sys
+			for r in json.load(open(sys.argv[1]))["results"]:
+			    if r["param"] != "section=0ns":
+			        continue
+			    ns, wakes = r["ns_per_op"]["median"], r["per_op"]["wakeups"]
+			    if r["lock"] == "sleep":
+			        assert ns >= 99e3 and r["latency_ns"]["p50"] >= 98e3 and 0.9 <= wakes <= 1.1, r
+			        assert r["fairness"]["median"] > 0.6, r
+			    else:
+			        assert ns < 10e3 and r["latency_ns"]["p50"] < 10e3 and wakes < 0.1, r
+		END
+}
+
 cannot() {
 	"$bench" $quick --workload held --lock pthread_mutex | grep -F "none of these locks"
 }
@@ -129,6 +152,8 @@ else
 fi
 check "threads on the processors that it is told" "$bench" $quick --workload disjoint-write --lock tree --pin all --warmup 0.01
 check "only the settings that are wanted" only_wanted
+check "a setting by its whole name is that alone" one_by_its_name
+check "a lock that does nothing and one that sleeps are found to" shows_controls
 check "refuses settings that there are none of" refuses "$bench" --param --workload pair-write --param nonsense
 check "refuses a processor that is not there" refuses "$bench" --pin --pin 1023
 check "says what a lock cannot do" cannot
