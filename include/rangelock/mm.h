@@ -133,7 +133,7 @@ RANGELOCK_API int mmshim_destroy(struct mmshim *);
 
 #define MMSHIM_SHARED          0x01u /* of a file: stores are seen by all; else private */
 #define MMSHIM_FIXED           0x02u /* at hint, in place of what is there */
-#define MMSHIM_FIXED_NOREPLACE 0x04u /* at hint, or EEXIST */
+#define MMSHIM_FIXED_NOREPLACE 0x04u /* at hint, or EEXIST; even with FIXED */
 #define MMSHIM_POPULATE        0x08u /* fault all pages in, as far as there is memory */
 #define MMSHIM_GROWSDOWN       0x10u /* a stack: a fault close below it extends it */
 #define MMSHIM_LOCKED          0x20u /* not reclaimed */
@@ -151,7 +151,8 @@ RANGELOCK_API int mmshim_munmap(struct mmshim *, uint64_t address, uint64_t leng
 RANGELOCK_API int mmshim_mprotect(struct mmshim *, uint64_t address, uint64_t length,
 				  unsigned prot);
 /* mmshim_mremap: move and resize one mapping; in place where it can be.
- *   EFAULT   [address, address + old) is not within one mapping */
+ *   EFAULT   [address, address + old) is not within one mapping
+ *   ENOMEM   no room, or no memory; an empty mapping may be left where it was to go */
 RANGELOCK_API int mmshim_mremap(struct mmshim *, uint64_t address, uint64_t old_length,
 				uint64_t new_length, uint64_t *ret_address);
 /* mmshim_dontneed: madvise(MADV_DONTNEED): the next access finds zeros, or the file. */
@@ -159,7 +160,8 @@ RANGELOCK_API int mmshim_dontneed(struct mmshim *, uint64_t address, uint64_t le
 /* mmshim_brk: move the end of the heap; 0 asks.  *ret_end may be NULL. */
 RANGELOCK_API int mmshim_brk(struct mmshim *, uint64_t end, uint64_t *ret_end);
 /* mmshim_populate: fault in what is mapped there, as far as there is memory.
- *   ENOMEM   some of it is not mapped (the rest is populated) */
+ *   ENOMEM   some of it is not mapped (the rest is populated), or memory ran out
+ *   EIO      a file cannot be read; what is below that is populated */
 RANGELOCK_API int mmshim_populate(struct mmshim *, uint64_t address, uint64_t length);
 /* mmshim_fork: a copy, whose private pages are copied when they are written. */
 RANGELOCK_API int mmshim_fork(struct mmshim *, struct mmshim **ret_child);
@@ -198,9 +200,11 @@ struct mmshim_stats {
 					    was made again */
 	uint64_t miss;                   /* faults that found no mapping */
 	uint64_t segv;                   /* accesses that got EFAULT */
-	uint64_t coarse;                 /* calls and faults that took everything */
-	uint64_t fine;                   /* ... that took a range */
-	uint64_t revoked;                /* reservations that somebody else took */
+	uint64_t coarse;                 /* times that a call or a fault took everything */
+	uint64_t fine;                   /* ... a range */
+	uint64_t committed;              /* reservations that became a mapping's lock */
+	uint64_t revoked;                /* ... that somebody else took */
+	uint64_t given_up;               /* ... for which there was no memory */
 	uint64_t slipped_in;             /* mappings made between the phases of vm-dead */
 	uint64_t no_downgrade;           /* munmaps that a stack nearby kept exclusive */
 	uint64_t merges;                 /* mappings that grew into a neighbour */
@@ -211,8 +215,9 @@ struct mmshim_stats {
 	uint64_t busy_range;             /* pages that reclaim left alone, their range being locked */
 	uint64_t mappings, tables, frames_used; /* now */
 	uint64_t short_holds, short_ns, short_max_ns; /* MMSHIM_TIMES: the short mutex, held */
+	uint64_t unmap_holds, unmap_ns, unmap_max_ns; /* MMSHIM_TIMES: munmap, holding for write */
 	uint64_t fault_p50_ns, fault_p99_ns, fault_p999_ns, fault_max_ns; /* MMSHIM_TIMES */
-	uint64_t reserved_[7];
+	uint64_t reserved_[2];
 };
 RANGELOCK_API int mmshim_stats(struct mmshim *, struct mmshim_stats *ret);
 

@@ -152,6 +152,18 @@ bool rl_mm_lookup(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
 	return v;
 }
 
+bool rl_mm_lookup_above(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
+{
+	rl_mm_read_lock();
+	const struct index *ix = rl_mm_index(mm);
+	size_t i = rl_mm_below(ix, address);
+	bool found = i < ix->n;
+	if (found)
+		*ret = ix->v[i]->a;
+	rl_mm_read_unlock();
+	return found;
+}
+
 bool rl_mm_is_empty(struct mmshim *mm, uint64_t start, uint64_t end)
 {
 	rl_mm_read_lock();
@@ -260,14 +272,8 @@ void rl_mm_index_lock(struct mmshim *mm)
 
 void rl_mm_index_unlock(struct mmshim *mm)
 {
-	if (mm->config.flags & MMSHIM_TIMES) {
-		uint64_t held = (uint64_t)(rl_mm_now() - mm->index_since);
-
-		rl_store(&mm->short_holds, rl_load(&mm->short_holds, relaxed) + 1, relaxed);
-		rl_store(&mm->short_ns, rl_load(&mm->short_ns, relaxed) + held, relaxed);
-		if (held > rl_load(&mm->short_max, relaxed))
-			rl_store(&mm->short_max, held, relaxed);
-	}
+	if (mm->config.flags & MMSHIM_TIMES)
+		rl_mm_note_duration(&mm->short_mutex, mm->index_since);
 	pthread_mutex_unlock(&mm->index_lock);
 }
 

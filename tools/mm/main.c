@@ -122,6 +122,11 @@ static void sort_samples(struct run *run, struct result *result)
 	free(all);
 }
 
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static void add_stats(struct mmshim *mm, struct result *result)
 {
 	struct mmshim_stats now;
@@ -135,8 +140,10 @@ static void add_stats(struct mmshim *mm, struct result *result)
 		more[i] += sum[i];
 	now.short_holds += result->stats.short_holds;
 	now.short_ns += result->stats.short_ns;
-	if (result->stats.short_max_ns > now.short_max_ns)
-		now.short_max_ns = result->stats.short_max_ns;
+	now.short_max_ns = most(now.short_max_ns, result->stats.short_max_ns);
+	now.unmap_holds += result->stats.unmap_holds;
+	now.unmap_ns += result->stats.unmap_ns;
+	now.unmap_max_ns = most(now.unmap_max_ns, result->stats.unmap_max_ns);
 	result->stats = now;
 	result->p50 = now.fault_p50_ns;
 	result->p99 = now.fault_p99_ns;
@@ -306,7 +313,9 @@ static json_t *counters_of(const struct mmshim_stats *s)
 		{ "segv", s->segv },
 		{ "coarse", s->coarse },
 		{ "fine", s->fine },
+		{ "committed", s->committed },
 		{ "revoked", s->revoked },
+		{ "given_up", s->given_up },
 		{ "slipped_in", s->slipped_in },
 		{ "no_downgrade", s->no_downgrade },
 		{ "merges", s->merges },
@@ -320,6 +329,9 @@ static json_t *counters_of(const struct mmshim_stats *s)
 		{ "short_holds", s->short_holds },
 		{ "short_ns", s->short_ns },
 		{ "short_max_ns", s->short_max_ns },
+		{ "unmap_holds", s->unmap_holds },
+		{ "unmap_ns", s->unmap_ns },
+		{ "unmap_max_ns", s->unmap_max_ns },
 	};
 	json_t *all = json_object();
 

@@ -28,6 +28,11 @@ static void must(struct mmshim *mm, int error, const char *what)
 		rl_mm_violation(mm, "%s answered errno %d", what, error);
 }
 
+void rl_mm_range_count(struct mmshim *mm, const struct hold *hold)
+{
+	rl_mm_count(mm, hold->start == 0 && hold->end == UINT64_MAX ? C_COARSE : C_FINE);
+}
+
 void rl_mm_range_lock(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end,
 		      bool write)
 {
@@ -38,6 +43,7 @@ void rl_mm_range_lock(struct mmshim *mm, struct hold *hold, uint64_t start, uint
 								      end)) == ENOMEM)
 		sched_yield();
 	must(mm, error, "the lock of a range");
+	rl_mm_range_count(mm, hold);
 }
 
 void rl_mm_range_lock_all(struct mmshim *mm, struct hold *hold)
