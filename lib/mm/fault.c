@@ -36,6 +36,13 @@ static bool is_cached(struct mmshim *mm, uint64_t entry)
 	return rl_load(&rl_mm_frame(mm->machine, entry_frame(entry))->file, acquire);
 }
 
+/* Does nothing else refer to what this entry maps?  Sure under the leaf's lock only. */
+static bool is_alone(struct mmshim *mm, uint64_t entry)
+{
+	return !is_cached(mm, entry) &&
+	       rl_load(&rl_mm_frame(mm->machine, entry_frame(entry))->refs, acquire) == 1;
+}
+
 static bool is_shared(const struct vma_attr *a)
 {
 	return a->file && a->flags & MMSHIM_SHARED;
@@ -73,7 +80,8 @@ static int get_supplies(struct mmshim *mm, const struct vma_attr *a, const struc
 			return error;
 		error = get_fresh(mm, f->address, s);
 	} else if (entry == 0 || entry & E_SWAPPED ||
-		   (entry & E_PRESENT && f->prot == MMSHIM_WRITE && !is_shared(a))) {
+		   (entry & E_PRESENT && f->prot == MMSHIM_WRITE && !is_shared(a) &&
+		    !is_alone(mm, entry))) {
 		error = get_fresh(mm, f->address, s);
 	}
 	if (error)
@@ -124,7 +132,7 @@ static uint64_t swapped_page(struct mmshim *mm, const struct vma_attr *a, uint64
 }
 
 /* Present, not writable, to be written.  The old translation must be gone from all
- * TLBs before anybody can see the new. */
+ * TLBs before anybody can see the new.  0: it takes a frame that was not got. */
 static uint64_t written_page(struct mmshim *mm, const struct vma_attr *a, _Atomic uint64_t *e,
 			     uint64_t address, struct supplies *s)
 {
@@ -133,10 +141,12 @@ static uint64_t written_page(struct mmshim *mm, const struct vma_attr *a, _Atomi
 
 	if (is_shared(a))
 		return entry | E_WRITABLE;
-	if (!is_cached(mm, entry) && rl_load(&f->refs, acquire) == 1) {
+	if (is_alone(mm, entry)) {
 		rl_store(&f->owner, rl_mm_owner(mm, address), release); /* who forked has gone */
 		return entry | E_WRITABLE;
 	}
+	if (!s->fresh) /* it was alone when supplies were got */
+		return 0;
 	rl_exchange(e, 0, acq_rel);
 	rl_mm_shoot_down(mm, start, start + MMSHIM_PAGE);
 	rl_mm_frame_copy(mm->machine, s->fresh, entry_frame(entry));
@@ -168,6 +178,8 @@ static bool install(struct mmshim *mm, const struct vma_attr *a, struct table *l
 		set = (entry & ~(uint64_t)(E_FORBIDDEN | E_WRITABLE)) | E_PRESENT;
 	} else {
 		set = written_page(mm, a, e, address, s);
+		if (!set)
+			return false;
 		if (entry_frame(set) != entry_frame(entry))
 			map_frame(mm, entry_frame(set), address);
 	}

@@ -61,7 +61,7 @@ MUTANTS = [
     # Fork.
     ("parent and child write the same page", "change.c", "keep = ~(uint64_t)E_WRITABLE;", ";"),
     ("a page that another has is written in place", "fault.c",
-     "if (!is_cached(mm, entry) && rl_load(&f->refs, acquire) == 1) {", "if (!is_cached(mm, entry)) {"),
+     "	if (is_alone(mm, entry)) {", "	if (!is_cached(mm, entry)) {"),
     ("what a parent has left belongs to nobody", "fault.c",
      "		rl_store(&f->owner, rl_mm_owner(mm, address), release); /*", "		/*"),
     ("a child's swap is its parent's", "change.c",

@@ -500,7 +500,7 @@ START_TEST(what_only_the_child_has_left_is_reclaimed)
 	config.swap = 512;
 	mm = make_space(&config);
 	uint64_t a = map(mm, 128 * MMSHIM_PAGE);
-	for (uint64_t i = 0; i < 48; i++)
+	for (uint64_t i = 0; i < 64; i++)
 		must_store(mm, a + i * MMSHIM_PAGE, i);
 	ck_assert_int_eq(mmshim_fork(mm, &child), 0);
 	end_space(mm);
