@@ -249,7 +249,7 @@ int mmshim_fork(struct mmshim *mm, struct mmshim **ret_child)
 		return error;
 	}
 	if (child->history) {
-		child->history->parent = mm;
+		child->history->is_child = true;
 		child->history->forked = rl_mm_now();
 	}
 	*ret_child = child;
