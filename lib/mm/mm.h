@@ -381,6 +381,7 @@ struct protocol {
 	const char *name;
 	unsigned needs;	      /* RANGELOCK_CAP_* that it cannot do without */
 	bool needs_downgrade; /* RANGELOCK_CAP_CONVERT for vm-dead and detach */
+	bool barges;	      /* in no strict order, as one reader/writer lock: RANGELOCK_BARGING */
 	int (*init)(struct mmshim *);
 	void (*end)(struct mmshim *);
 

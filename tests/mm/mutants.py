@@ -132,7 +132,7 @@ MUTANTS = [
     ("a fault locks as far as its range goes, whosesoever that is", "protocols/fine.c",
      "start > a->start ? start : a->start,", "start / 2,"),
     ("munmap takes everything", "protocols/fine.c",
-     "	if (rl_mm_is_converted(mm, start, end)) {\n		lock", "	if (0) {\n		lock"),
+     "	if (rl_mm_is_converted(mm, start, end)) {\n		rl_mm_range_lock", "	if (0) {\n		rl_mm_range_lock"),
     ("a revoked reservation is good enough", "protocols/fine.c",
      "if (mm->mutant != MUTANT_NO_RESERVATION_CHECK)", "if (0)"),
     ("a choice is not made anew", "protocols/fine-chosen.c",

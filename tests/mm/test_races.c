@@ -747,6 +747,25 @@ START_TEST(populate_does_not_mistake_another_mapping_for_its_own)
 }
 END_TEST
 
+START_TEST(populate_goes_on_beyond_another_mapping)
+{
+	const char *const protocols[] = { "populate", "fine", "fine-chosen" };
+	struct other mapper;
+	uint64_t got;
+
+	make(protocols[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	arm(MMSHIM_IN_POPULATE);
+	start(&mapper, POPULATE, 0, MB);
+	uint64_t at = wait_for_gate();
+	ck_assert_int_eq(mmshim_mmap(mm, at, MMSHIM_PAGE, MMSHIM_READ, MMSHIM_FIXED, NULL, 0, &got),
+			 0);
+	open_gate();
+	ck_assert_int_eq(join(&mapper), 0);
+	ck_assert_uint_eq(stats_of(mm).frames_used, MB / MMSHIM_PAGE - 1);
+	end_space(mm);
+}
+END_TEST
+
 /* ---- TLBs ---- */
 
 static struct {
@@ -1213,6 +1232,7 @@ int main(void)
 	tcase_add_test(tc, a_stack_that_grows_while_its_tables_are_freed_is_found_out);
 	tcase_add_loop_test(tc, populate_never_populates_another_mapping, 0, 3);
 	tcase_add_loop_test(tc, populate_does_not_mistake_another_mapping_for_its_own, 0, 2);
+	tcase_add_loop_test(tc, populate_goes_on_beyond_another_mapping, 0, 3);
 	tcase_add_loop_test(tc, no_tlb_has_what_was_unmapped, 0, n);
 	tcase_add_test(tc, a_hit_after_munmap_is_found_out);
 	tcase_add_loop_test(tc, two_faults_of_one_page_leave_one_frame, 0, n);

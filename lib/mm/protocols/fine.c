@@ -14,8 +14,6 @@
  *
  * Converted are anonymous memory, and files whose driver said so.  A reservation is
  * revoked by any write over it: fixed mappings, and whoever takes everything.
- *
- * coarse is the same with each range widened to the whole: the first step of a conversion.
  */
 #include <errno.h>
 #include <sched.h>
@@ -24,14 +22,6 @@
 #include "mm/oracle.h"
 #include "mm/protocols/fine.h"
 #include "mm/protocols/whole.h"
-
-static void lock(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end, bool write)
-{
-	if (mm->protocol == &rl_mm_coarse)
-		rl_mm_range_lock(mm, hold, RANGELOCK_FULL, write);
-	else
-		rl_mm_range_lock(mm, hold, start, end, write);
-}
 
 static bool is_converted(const struct vma_attr *a)
 {
@@ -122,7 +112,7 @@ static int fine_fault(struct mmshim *mm, struct fault *f)
 	}
 	rl_mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
 	rl_mm_fault_range(mm, &a, address, &range);
-	lock(mm, &hold, range.start, range.end, false);
+	rl_mm_range_lock(mm, &hold, range.start, range.end, false);
 	if (kept)
 		rl_mm_vma_used(mm, kept, address);
 	if (mm->mutant == MUTANT_NO_RECHECK) {
@@ -176,7 +166,7 @@ static int map_known(struct mmshim *mm, struct map *map)
 	struct hold hold = { 0 };
 	int error = EEXIST;
 
-	lock(mm, &hold, map->attr.start, map->attr.start + map->length, true);
+	rl_mm_range_lock(mm, &hold, map->attr.start, map->attr.start + map->length, true);
 	if (rl_mm_map_is_fine(mm, map))
 		error = rl_mm_map_held(mm, map, &e);
 	rl_mm_range_unlock(mm, &hold);
@@ -236,7 +226,7 @@ static int map(struct mmshim *mm, struct map *map)
 {
 	int error = EEXIST;
 
-	if (is_converted(&map->attr) && mm->protocol != &rl_mm_coarse) {
+	if (is_converted(&map->attr)) {
 		if (!map->known)
 			error = map_open(mm, map);
 		else if (rl_mm_map_is_fine(mm, map))
@@ -250,7 +240,7 @@ static int map(struct mmshim *mm, struct map *map)
 static void lock_to_unmap(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end)
 {
 	if (rl_mm_is_converted(mm, start, end)) {
-		lock(mm, hold, start, end, true);
+		rl_mm_range_lock(mm, hold, start, end, true);
 		if (rl_mm_is_converted(mm, start, end))
 			return;
 		rl_mm_range_unlock(mm, hold);
@@ -312,23 +302,21 @@ void rl_mm_fine_lock_nested(struct mmshim *mm, struct hold *hold, uint64_t start
 		rl_mm_violation(mm, "a nested read answered errno %d", error);
 }
 
-#define FINE                                                                                \
-	.init = rl_mm_range_init, .end = rl_mm_range_end, .lock_all = rl_mm_range_lock_all, \
-	.lock_again = lock_again, .downgrade = rl_mm_range_downgrade,                       \
-	.unlock = rl_mm_range_unlock, .map = map, .unmap = unmap, .fault = fault,           \
-	.populate = rl_mm_populate_by_faults
-
-const struct protocol rl_mm_fine = { .name = "fine",
-				     .needs = RANGELOCK_CAP_LOCK | RANGELOCK_CAP_RESERVE |
-					      RANGELOCK_CAP_NESTED,
-				     .needs_downgrade = true,
-				     FINE,
-				     .lock_range = rl_mm_range_lock,
-				     .try_page = rl_mm_fine_try_page,
-				     .lock_nested = rl_mm_fine_lock_nested };
-const struct protocol rl_mm_coarse = { .name = "coarse",
-				       .needs = RANGELOCK_CAP_LOCK,
-				       .needs_downgrade = true,
-				       FINE,
-				       .lock_range = rl_mm_range_lock_full,
-				       .try_page = rl_mm_whole_try_page };
+const struct protocol rl_mm_fine = {
+	.name = "fine",
+	.needs = RANGELOCK_CAP_LOCK | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_NESTED,
+	.needs_downgrade = true,
+	.init = rl_mm_range_init,
+	.end = rl_mm_range_end,
+	.lock_all = rl_mm_range_lock_all,
+	.lock_range = rl_mm_range_lock,
+	.lock_again = lock_again,
+	.downgrade = rl_mm_range_downgrade,
+	.unlock = rl_mm_range_unlock,
+	.try_page = rl_mm_fine_try_page,
+	.lock_nested = rl_mm_fine_lock_nested,
+	.map = map,
+	.unmap = unmap,
+	.fault = fault,
+	.populate = rl_mm_populate_by_faults,
+};
