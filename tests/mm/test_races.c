@@ -528,6 +528,7 @@ START_TEST(two_open_addresses_are_never_the_same)
 		ck_assert_uint_eq(stats_of(mm).committed, 2);
 	}
 	ck_assert_uint_eq(stats_of(mm).revoked, 0);
+	ck_assert_uint_eq(stats_of(mm).coarse, 0);
 	end_space(mm);
 }
 END_TEST
