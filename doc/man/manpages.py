@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Man pages out of the public header, which is the one place where its calls are described.
+"""Man pages out of a public header, which is the one place where its calls are described.
 
 Usage: manpages.py VERSION HEADER OVERVIEW OUTPUT...
 
 Each comment that names the calls declared below it ("rangelock_a, rangelock_b: text") becomes a
-page, and each further name a link to it.  A comment that refers to the one above ("the same",
+page, and each further name a link to it.  The word that opens the header is what all of them
+begin with.  A comment that refers to the one above ("the same",
 "as above") continues that one's page.  What a banner comment ("/* ----") says goes to every page of
 its section.
 
@@ -23,11 +24,16 @@ import sys
 import textwrap
 
 API = 'RANGELOCK_API'
-PREFIX = 'rangelock'
+PACKAGE = 'rangelock'
+# By what calls begin with: the library, its title, its header, and what an object without a name is called.
+LIBRARIES = {
+    'rangelock': ('rangelock', 'Range locks', 'rangelock.h', 'lock'),
+    'mmshim': ('rangelock-mm', 'An address space over range locks', 'mm.h', 'mm'),
+}
 ENTRY = re.compile(r' {2,4}(\w+(?:, \w+)*) {2,}(\S.*)$') # of a list of errors, or of fields
 # Names of parameters which are English words as well: in prose nothing tells which is meant.
-ENGLISH = {'arg', 'at', 'end', 'granted', 'hi', 'lo', 'lock', 'n', 'range', 'ranges', 'size',
-           'start'}
+ENGLISH = {'address', 'arg', 'at', 'config', 'end', 'file', 'flags', 'granted', 'hi', 'length', 'lo',
+           'lock', 'n', 'offset', 'pages', 'point', 'range', 'ranges', 'size', 'start', 'word'}
 
 
 class Undocumented(Exception):
@@ -152,7 +158,9 @@ class Header:
             if not comment and not code:
                 at += 1
         self.calls = [c for item in self.items for c in item.calls]
-        declared = set(re.findall(r'\b(%s_\w+)\(' % PREFIX, '\n'.join(
+        self.prefix = re.match(r'\w+', self.intro[0][1])[0]
+        self.constant = re.compile(r'E[A-Z0-9]{3,}$|%s_' % self.prefix.upper())
+        declared = set(re.findall(r'\b(%s_\w+)\(' % self.prefix, '\n'.join(
             p for p in re.findall(r'^%s\s[^;{]*;' % API, '\n'.join(lines), re.M))))
         if declared != set(self.calls):
             raise Undocumented('%s: not understood' % ', '.join(declared ^ set(self.calls)))
@@ -209,7 +217,7 @@ class Writer:
                 if name in self.own:
                     return '\\fB%s\\fP()' % name
                 return '\\fB%s\\fP(3)' % name
-            if name in self.header.types or re.match(r'E[A-Z0-9]{3,}$|%s_' % PREFIX.upper(), name):
+            if name in self.header.types or self.header.constant.match(name):
                 return '\\fB%s\\fP' % word
             return '\\fI%s\\fP' % word if name in self.header.parameters else word
 
@@ -243,7 +251,8 @@ class Writer:
     def prototype(self, p):
         """A declaration, bold, its parameters in italics, broken between parameters."""
         p = re.sub(r'^%s ' % API, '', p)
-        p = re.sub(r'(struct %s \*)(?=[,)])' % PREFIX, r'\1lock', p)
+        p = re.sub(r'(struct %s \*)(?=[,)])' % self.header.prefix,
+                   r'\1' + LIBRARIES[self.header.prefix][3], p)
         head, parameters = re.match(r'(.*?\()(.*)\);$', p).groups()
         lines, column = [''], len(head)
         for k, parameter in enumerate(parameters.split(', ')):
@@ -282,15 +291,17 @@ class Writer:
 
     def page(self, page):
         section = page.items[0].section
+        library, title, include, _ = LIBRARIES[self.header.prefix]
         names = page.names()
         self.mentioned, self.own = [], names
         several = len(page.items) > 1
         out = ['.\\" Made from the comments of the header: change those.\n',
-               '.TH %s 3 "" "%s %s" "Library calls"\n' % (names[0], PREFIX, self.version),
+               '.TH %s 3 "" "%s %s" "Library calls"\n' % (names[0], PACKAGE, self.version),
                '.ad l\n.nr HY 0\n.nh\n',
                '.SH NAME\n', ',\n'.join(names), ' \\- ', plain(page.summary()), '\n',
-               '.SH LIBRARY\nRange locks (\\fIlib%s\\fP, \\fI\\-l%s\\fP)\n' % (PREFIX, PREFIX),
-               '.SH SYNOPSIS\n.nf\n\\fB#include <%s/%s.h>\\fP\n.PP\n' % (PREFIX, PREFIX)]
+               '.SH LIBRARY\n%s (\\fIlib%s\\fP, \\fI\\-l%s\\fP)\n' %
+               (title, plain(library), plain(library)),
+               '.SH SYNOPSIS\n.nf\n\\fB#include <%s/%s>\\fP\n.PP\n' % (PACKAGE, include)]
         for item in page.items:
             out += [self.prototype(p) for p in item.prototypes]
         out.append('.fi\n.SH DESCRIPTION\n')
@@ -335,7 +346,7 @@ class Writer:
         other += [self.header.page_of[n].names()[0] for n in self.mentioned]
         other = sorted(set(other) - {names[0]})
         out.append('.SH SEE ALSO\n' + ''.join('.BR %s (3),\n' % n for n in other) +
-                   '.BR %s (7)\n' % PREFIX)
+                   '.BR %s (7)\n' % self.header.prefix)
         return ''.join(out)
 
     def returns(self, page, success, errors):
@@ -347,8 +358,9 @@ class Writer:
         return ('.SH RETURN VALUE\n%s%s or a positive error number%s.\n.SH ERRORS\n' %
                 (self.prose(success).rstrip(), ',' if success == '0' else ';',
                  ', or what is said above' if more else '') + errors +
-                '.PP\nWhat every call may return, \\fBEINVAL\\fP and \\fBENOTSUP\\fP, is said in\n'
-                '.BR %s (7).\n' % PREFIX)
+                '.PP\nWhat every call may return, %s, is said in\n.BR %s (7).\n' %
+                (' and '.join('\\fB%s\\fP' % e for e in ('EINVAL', 'ENOTSUP')
+                              if e in str(self.header.intro)), self.header.prefix))
 
     def overview(self, template):
         title, summary = re.match(r'(\w+): (.*)\.$', self.header.intro[0][1]).groups()
@@ -375,7 +387,7 @@ def main():
     version, header_path, overview_path, *outputs = sys.argv[1:]
     header = Header(header_path)
     writer = Writer(header, version)
-    pages = {PREFIX + '.7': writer.overview(open(overview_path, encoding='utf-8').read())}
+    pages = {header.prefix + '.7': writer.overview(open(overview_path, encoding='utf-8').read())}
     for page in header.pages:
         first, *others = page.names()
         pages[first + '.3'] = writer.page(page)
@@ -383,7 +395,7 @@ def main():
             pages[name + '.3'] = '.so man3/%s.3\n' % first
     wanted = {os.path.basename(path): path for path in outputs}
     if wanted.keys() != pages.keys():
-        raise Undocumented('%s: either documented or exported (lib/rangelock.map), not both' %
+        raise Undocumented('%s: either documented or exported (the library\'s .map), not both' %
                            ', '.join(sorted(wanted.keys() ^ pages.keys())))
     for name, path in wanted.items():
         with open(path, 'w', encoding='utf-8') as file:

@@ -4,7 +4,7 @@
  * when it is made, so that protocols can be compared, raced and checked.
  *
  * Mappings, page tables, frames, swap, files and faults are all there and follow Linux in
- * what they promise; the memory is modelled: a page is PAGE bytes long and holds one 64-bit
+ * what they promise; the memory is modelled: a page is MMSHIM_PAGE bytes long and holds one 64-bit
  * word, whatever the address within it.  No address given to these calls is one of the
  * process.  (Library librangelock-mm, pkg-config rangelock-mm.)
  *
@@ -20,9 +20,14 @@
  *	mmshim_load(mm, address, &word);           // EFAULT, where a program gets SIGSEGV
  *	mmshim_destroy(mm);
  *
- * Every call returns 0 or a positive errno value, and may be made by any number of threads
- * at once, but for create, destroy and check.  A call that fails changes nothing, unless its
- * own description says otherwise; output parameters are set on success only.
+ * Errors.  Every call that returns int returns 0 or a positive errno value.  NULL where
+ * something is needed, an unknown flag, an address that is not a multiple of a page where
+ * it has to be, and what reaches beyond MMSHIM_TOP or the end of a file to be written is EINVAL.
+ * A call that fails changes nothing, unless its own description says otherwise;
+ * output parameters are set on success only.
+ *
+ * Threads.  Every call may be made by any number of threads at once, but for mmshim_create(),
+ * mmshim_destroy() and mmshim_check().
  */
 #ifndef RANGELOCK_MM_H
 #define RANGELOCK_MM_H
@@ -105,16 +110,18 @@ struct mmshim_config {
 	uint64_t reserved_[8]; /* zero */
 };
 
-/* The names, NULL-terminated. */
+/* mmshim_protocols, mmshim_mutants: the names that a configuration may have; NULL-terminated. */
 RANGELOCK_API const char *const *mmshim_protocols(void);
 RANGELOCK_API const char *const *mmshim_mutants(void);
+
+/* mmshim_point_name: of a point, for reports; NULL: there is none. */
 RANGELOCK_API const char *mmshim_point_name(enum mmshim_point);
 
 /*
  * mmshim_create: an empty address space.
  *   EINVAL   an unknown name, flag or value
  *   ENOTSUP  the engine lacks what the protocol or the mode of unmapping needs
- *   ENOMEM
+ *   ENOMEM   no memory
  */
 RANGELOCK_API int mmshim_create(struct mmshim **ret, const struct mmshim_config *config);
 
@@ -125,7 +132,9 @@ RANGELOCK_API int mmshim_create(struct mmshim **ret, const struct mmshim_config 
 RANGELOCK_API int mmshim_destroy(struct mmshim *);
 
 /* ------------------------------------------------------------------------ *
- * Mappings.  Addresses and offsets are multiples of a page, lengths are rounded up.
+ * Mappings
+ *
+ * Addresses and offsets are multiples of a page, lengths are rounded up.
  * ------------------------------------------------------------------------ */
 
 #define MMSHIM_READ  0x1u
@@ -133,35 +142,44 @@ RANGELOCK_API int mmshim_destroy(struct mmshim *);
 
 #define MMSHIM_SHARED          0x01u /* of a file: stores are seen by all; else private */
 #define MMSHIM_FIXED           0x02u /* at hint, in place of what is there */
-#define MMSHIM_FIXED_NOREPLACE 0x04u /* at hint, or EEXIST */
+#define MMSHIM_FIXED_NOREPLACE 0x04u /* at hint, or EEXIST; even with FIXED */
 #define MMSHIM_POPULATE        0x08u /* fault all pages in, as far as there is memory */
 #define MMSHIM_GROWSDOWN       0x10u /* a stack: a fault close below it extends it */
 #define MMSHIM_LOCKED          0x20u /* not reclaimed */
 
-/* mmshim_mmap: map length bytes of file from offset on, or zeros where file is NULL.
- *   ENOMEM   no room, or no memory */
+/* mmshim_mmap: map length bytes of file from offset on, or zeros where file is NULL.  prot is of
+ * MMSHIM_READ and MMSHIM_WRITE; flags are MMSHIM_SHARED and so on.  Without a flag that
+ * says otherwise hint is where it goes if that is free; 0: anywhere.
+ *   ENOMEM   no room, or no memory
+ *   EEXIST   MMSHIM_FIXED_NOREPLACE, and something is mapped there */
 RANGELOCK_API int mmshim_mmap(struct mmshim *, uint64_t hint, uint64_t length, unsigned prot,
 			      unsigned flags, struct mmshim_file *file, uint64_t offset,
 			      uint64_t *ret_address);
-/* mmshim_munmap: what is not mapped there is no error.
+/* mmshim_munmap: unmap what is mapped there, and be it nothing.
  *   ENOMEM   no memory to split a mapping; with vm-dead it may be dead already: call again */
 RANGELOCK_API int mmshim_munmap(struct mmshim *, uint64_t address, uint64_t length);
-/* mmshim_mprotect: who may write may read, too.
- *   ENOMEM   some of it is not mapped */
+/* mmshim_mprotect: set what is allowed: MMSHIM_READ, or MMSHIM_WRITE, which includes it.
+ *   ENOMEM   some of it is not mapped, or no memory */
 RANGELOCK_API int mmshim_mprotect(struct mmshim *, uint64_t address, uint64_t length,
 				  unsigned prot);
 /* mmshim_mremap: move and resize one mapping; in place where it can be.
- *   EFAULT   [address, address + old) is not within one mapping */
+ *   EFAULT   [address, address + old) is not within one mapping
+ *   ENOMEM   no room, or no memory; an empty mapping may be left where it was to go */
 RANGELOCK_API int mmshim_mremap(struct mmshim *, uint64_t address, uint64_t old_length,
 				uint64_t new_length, uint64_t *ret_address);
-/* mmshim_dontneed: madvise(MADV_DONTNEED): the next access finds zeros, or the file. */
+/* mmshim_dontneed: throw its content away, as madvise(MADV_DONTNEED) does: the next access finds
+ * zeros, or the file.
+ *   ENOMEM   some of it is not mapped */
 RANGELOCK_API int mmshim_dontneed(struct mmshim *, uint64_t address, uint64_t length);
-/* mmshim_brk: move the end of the heap; 0 asks.  *ret_end may be NULL. */
+/* mmshim_brk: move the end of the heap; 0 asks where it is.  ret_end may be NULL.
+ *   ENOMEM   no room, or no memory */
 RANGELOCK_API int mmshim_brk(struct mmshim *, uint64_t end, uint64_t *ret_end);
 /* mmshim_populate: fault in what is mapped there, as far as there is memory.
- *   ENOMEM   some of it is not mapped (the rest is populated) */
+ *   ENOMEM   some of it is not mapped (the rest is populated), or memory ran out
+ *   EIO      a file cannot be read; what is below that is populated */
 RANGELOCK_API int mmshim_populate(struct mmshim *, uint64_t address, uint64_t length);
-/* mmshim_fork: a copy, whose private pages are copied when they are written. */
+/* mmshim_fork: make a copy, whose private pages are copied when they are written.
+ *   ENOMEM   no memory */
 RANGELOCK_API int mmshim_fork(struct mmshim *, struct mmshim **ret_child);
 
 /* ------------------------------------------------------------------------ *
@@ -171,6 +189,8 @@ RANGELOCK_API int mmshim_fork(struct mmshim *, struct mmshim **ret_child);
  *   ENOMEM   no frame, and nothing to reclaim
  * ------------------------------------------------------------------------ */
 
+/* mmshim_load, mmshim_store: what an instruction does: translate, fault if there is no entry for
+ * it, and access. */
 RANGELOCK_API int mmshim_load(struct mmshim *, uint64_t address, uint64_t *ret_word);
 RANGELOCK_API int mmshim_store(struct mmshim *, uint64_t address, uint64_t word);
 /* mmshim_fault: what the processor does when it finds no entry for prot (READ or WRITE). */
@@ -180,7 +200,8 @@ RANGELOCK_API int mmshim_remote_read(struct mmshim *, uint64_t address, uint64_t
 
 #define MMSHIM_CONVERTED 0x1u /* its driver can do without the whole lock */
 
-/* mmshim_file_open: a file of so many pages, which lasts as the memory does. */
+/* mmshim_file_open: make a file of so many pages, which lasts as the memory does.
+ *   ENOMEM   no memory */
 RANGELOCK_API int mmshim_file_open(struct mmshim *, uint64_t pages, unsigned flags,
 				   struct mmshim_file **ret);
 /* mmshim_file_write: copy pages of the file, from offset on, out of the address space.
@@ -198,9 +219,11 @@ struct mmshim_stats {
 					    was made again */
 	uint64_t miss;                   /* faults that found no mapping */
 	uint64_t segv;                   /* accesses that got EFAULT */
-	uint64_t coarse;                 /* calls and faults that took everything */
-	uint64_t fine;                   /* ... that took a range */
-	uint64_t revoked;                /* reservations that somebody else took */
+	uint64_t coarse;                 /* times that a call or a fault took everything */
+	uint64_t fine;                   /* ... a range */
+	uint64_t committed;              /* reservations that became a mapping's lock */
+	uint64_t revoked;                /* ... that somebody else took */
+	uint64_t given_up;               /* ... for which there was no memory */
 	uint64_t slipped_in;             /* mappings made between the phases of vm-dead */
 	uint64_t no_downgrade;           /* munmaps that a stack nearby kept exclusive */
 	uint64_t merges;                 /* mappings that grew into a neighbour */
@@ -211,9 +234,12 @@ struct mmshim_stats {
 	uint64_t busy_range;             /* pages that reclaim left alone, their range being locked */
 	uint64_t mappings, tables, frames_used; /* now */
 	uint64_t short_holds, short_ns, short_max_ns; /* MMSHIM_TIMES: the short mutex, held */
+	uint64_t unmap_holds, unmap_ns, unmap_max_ns; /* MMSHIM_TIMES: munmap, holding for write */
 	uint64_t fault_p50_ns, fault_p99_ns, fault_p999_ns, fault_max_ns; /* MMSHIM_TIMES */
-	uint64_t reserved_[7];
+	uint64_t reserved_[2];
 };
+
+/* mmshim_stats: counters since create, and how things are now. */
 RANGELOCK_API int mmshim_stats(struct mmshim *, struct mmshim_stats *ret);
 
 /* What mmshim_check() found; report is the first violation, in words. */
@@ -229,7 +255,7 @@ struct mmshim_verdict {
  * MMSHIM_CHECK every access since create is judged, too: what it saw must be what some order
  * of the calls, each taking effect between its begin and its end, explains.
  *   0        whatever was found
- *   ENOMEM
+ *   ENOMEM   no memory
  */
 RANGELOCK_API int mmshim_check(struct mmshim *, struct mmshim_verdict *ret);
 

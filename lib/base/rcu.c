@@ -6,43 +6,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Its read sections inline, as it allows to code under any license. */
-#define _LGPL_SOURCE
-#include <urcu-bp.h>
-
-#include "base/annotate.h"
 #include "base/atomic.h"
-
-/* ThreadSanitizer does not see into liburcu. */
-#if defined(__SANITIZE_THREAD__) || RL_HAS_FEATURE(thread_sanitizer)
-void __tsan_acquire(void *);
-void __tsan_release(void *);
-#define tsan_acquire(p) __tsan_acquire(p)
-#define tsan_release(p) __tsan_release(p)
-#else
-#define tsan_acquire(p) ((void)(p))
-#define tsan_release(p) ((void)(p))
-#endif
-
-static char sections_end, periods_begin; /* addresses only */
+#include "base/urcu.h"
 
 void rl_rcu_read_lock(void)
 {
-	urcu_bp_read_lock();
-	tsan_acquire(&periods_begin); /* R2 */
+	rl_urcu_read_lock();
 }
 
 void rl_rcu_read_unlock(void)
 {
-	tsan_release(&sections_end); /* R1 */
-	urcu_bp_read_unlock();
+	rl_urcu_read_unlock();
 }
 
 void rl_rcu_synchronize(void)
 {
-	tsan_release(&periods_begin);
-	urcu_bp_synchronize_rcu();
-	tsan_acquire(&sections_end);
+	rl_urcu_synchronize();
 }
 
 void *rl_rcu_allocate(size_t size)

@@ -117,7 +117,8 @@ static void note_time(struct thread *me, uint64_t ns)
 static int fault(struct mmshim *mm, struct thread *me, uint64_t address, unsigned prot)
 {
 	int64_t since = mm->config.flags & MMSHIM_TIMES ? rl_mm_now() : 0;
-	int error = mm->protocol->fault(mm, address, prot);
+	struct fault f = { .address = address, .prot = prot, .birth = UINT32_MAX };
+	int error = mm->protocol->fault(mm, &f);
 
 	if (since)
 		note_time(me, (uint64_t)(rl_mm_now() - since));
@@ -278,9 +279,8 @@ static int fault_inside(struct mmshim *mm, const struct hold *outer, uint64_t ad
 
 	if (mm->protocol->lock_nested)
 		mm->protocol->lock_nested(mm, &inner, start, start + MMSHIM_PAGE, outer);
-	int error = rl_mm_lookup(mm, address, &a)
-			? rl_mm_handle_fault(mm, &a, address, MMSHIM_READ, 0)
-			: EFAULT;
+	const struct fault f = { .address = address, .prot = MMSHIM_READ, .birth = UINT32_MAX };
+	int error = rl_mm_lookup(mm, address, &a) ? rl_mm_handle_fault(mm, &a, &f) : EFAULT;
 	if (mm->protocol->lock_nested)
 		mm->protocol->unlock(mm, &inner);
 	return error;
@@ -350,7 +350,8 @@ int mmshim_file_write(struct mmshim *mm, struct mmshim_file *file, uint64_t offs
 	bool pins = mm && mm->config.copy == MMSHIM_COPY_PIN_MM;
 	int error = 0;
 
-	if (!mm || !file || !length || length > MMSHIM_TOP || page >= file->n || n > file->n - page)
+	if (!mm || !file || file->machine != mm->machine || offset % MMSHIM_PAGE || !length ||
+	    length > MMSHIM_TOP || page >= file->n || n > file->n - page)
 		return EINVAL;
 	if (!rl_mm_self(mm))
 		return ENOMEM;

@@ -62,6 +62,8 @@ int mmshim_mmap(struct mmshim *mm, uint64_t hint, uint64_t length, unsigned prot
 	    (!file && flags & MMSHIM_SHARED) || (file && flags & MMSHIM_GROWSDOWN) ||
 	    (file && file->machine != mm->machine))
 		return EINVAL;
+	if (flags & MMSHIM_FIXED_NOREPLACE)
+		flags &= ~MMSHIM_FIXED;
 	struct map map = {
 		.flags = flags,
 		.length = length,
@@ -104,7 +106,6 @@ int mmshim_mprotect(struct mmshim *mm, uint64_t address, uint64_t length, unsign
 		return EINVAL;
 	struct call *call = rl_mm_call_begin(mm);
 	mm->protocol->lock_all(mm, &hold);
-	rl_mm_count(mm, C_COARSE);
 	error = rl_mm_protect_all(mm, address, address + length, full_prot(prot));
 	mm->protocol->unlock(mm, &hold);
 	finish(mm, call);
@@ -124,7 +125,6 @@ int mmshim_mremap(struct mmshim *mm, uint64_t address, uint64_t old_length, uint
 	new_length = (new_length + MMSHIM_PAGE - 1) & ~(MMSHIM_PAGE - 1);
 	struct call *call = rl_mm_call_begin(mm);
 	mm->protocol->lock_all(mm, &hold);
-	rl_mm_count(mm, C_COARSE);
 	error = rl_mm_remap_all(mm, &hold, address, old_length, new_length, ret_address);
 	mm->protocol->unlock(mm, &hold);
 	finish(mm, call);
@@ -157,7 +157,7 @@ static int grow_heap(struct mmshim *mm, uint64_t old, uint64_t new)
 		.length = new - old
 	};
 	struct edit e = { .only_if_empty = true };
-	int error = new <= MMSHIM_TOP ? rl_mm_map_held(mm, &more, &e) : ENOMEM;
+	int error = rl_mm_map_held(mm, &more, &e);
 
 	return error == EEXIST ? ENOMEM : error;
 }
@@ -170,7 +170,7 @@ static int move_heap(struct mmshim *mm, struct hold *hold, uint64_t end)
 	uint64_t new = (end + MMSHIM_PAGE - 1) & ~(MMSHIM_PAGE - 1);
 	int error = 0;
 
-	if (end < mm->heap_start)
+	if (end < mm->heap_start || end > MMSHIM_TOP)
 		error = ENOMEM;
 	else if (new > old)
 		error = grow_heap(mm, old, new);
@@ -201,7 +201,6 @@ int mmshim_brk(struct mmshim *mm, uint64_t end, uint64_t *ret_end)
 		return ENOMEM;
 	struct call *call = rl_mm_call_begin(mm);
 	mm->protocol->lock_all(mm, &hold);
-	rl_mm_count(mm, C_COARSE);
 	uint64_t now = mm->heap_end;
 	if (end) {
 		error = move_heap(mm, &hold, end);

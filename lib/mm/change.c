@@ -15,12 +15,11 @@
 
 static void give_back(struct mmshim *mm, uint64_t entry)
 {
-	struct frame *f = rl_mm_frame(mm->machine, entry_frame(entry));
-
 	if (entry & E_SWAPPED) {
 		rl_mm_slot_put(mm->machine, entry_frame(entry));
 		return;
 	}
+	struct frame *f = rl_mm_frame(mm->machine, entry_frame(entry));
 	if (entry & E_DIRTY && rl_load(&f->file, relaxed))
 		rl_store(&f->dirty, 1, release);
 	rl_mm_add(&f->maps, -1, relaxed);
@@ -77,13 +76,28 @@ static void zap_and_free(struct mmshim *mm, const struct hold *held, const struc
 			  e->ceiling < held->end ? e->ceiling : held->end);
 }
 
+/* What is held for write is measured until it is shared or given up. */
+static void begin_hold(struct mmshim *mm, struct hold *hold)
+{
+	hold->since = mm->config.flags & MMSHIM_TIMES ? rl_mm_now() : 0;
+}
+
+static void end_hold(struct mmshim *mm, struct hold *hold,
+		     void (*how)(struct mmshim *, struct hold *))
+{
+	if (hold->since)
+		rl_mm_note_duration(&mm->unmaps, hold->since);
+	hold->since = 0;
+	how(mm, hold);
+}
+
 static int unmap_exclusive(struct mmshim *mm, struct hold *hold, struct edit *e)
 {
 	int error = remove_mappings(mm, e);
 
 	if (!error)
 		zap_and_free(mm, hold, e);
-	mm->protocol->unlock(mm, hold);
+	end_hold(mm, hold, mm->protocol->unlock);
 	return error;
 }
 
@@ -99,14 +113,14 @@ static int unmap_detached(struct mmshim *mm, struct hold *hold, struct edit *e)
 	if (!error) {
 		rl_mm_point(mm, MMSHIM_AFTER_DETACH, e->start);
 		if (!e->beside_stack || mm->mutant == MUTANT_DOWNGRADE_BESIDE_STACK) {
-			mm->protocol->downgrade(mm, hold);
+			end_hold(mm, hold, mm->protocol->downgrade);
 			rl_mm_point(mm, MMSHIM_AFTER_DOWNGRADE, e->start);
 		} else {
 			rl_mm_count(mm, C_NO_DOWNGRADE);
 		}
 		zap_and_free(mm, hold, e);
 	}
-	mm->protocol->unlock(mm, hold);
+	end_hold(mm, hold, mm->protocol->unlock);
 	return error;
 }
 
@@ -136,15 +150,16 @@ static int unmap_marked(struct mmshim *mm, struct hold *hold, struct edit *e)
 	int error = mark_dead(mm, e->start, e->end);
 
 	if (error) {
-		mm->protocol->unlock(mm, hold);
+		end_hold(mm, hold, mm->protocol->unlock);
 		return error;
 	}
-	mm->protocol->downgrade(mm, hold);
+	end_hold(mm, hold, mm->protocol->downgrade);
 	rl_mm_point(mm, MMSHIM_AFTER_DOWNGRADE, e->start);
 	rl_mm_zap(mm, e->start, e->end, UINT32_MAX);
 	mm->protocol->unlock(mm, hold);
 	rl_mm_point(mm, MMSHIM_BETWEEN_PHASES, e->start);
 	mm->protocol->lock_again(mm, hold);
+	begin_hold(mm, hold);
 	return unmap_exclusive(mm, hold, e);
 }
 
@@ -152,6 +167,7 @@ int rl_mm_unmap_held(struct mmshim *mm, struct hold *hold, uint64_t start, uint6
 {
 	struct edit e = { .start = start, .end = end };
 
+	begin_hold(mm, hold);
 	if (mm->config.unmap == MMSHIM_UNMAP_DETACH)
 		return unmap_detached(mm, hold, &e);
 	if (mm->config.unmap == MMSHIM_UNMAP_VM_DEAD && end - start >= mm->config.large_unmap)
@@ -274,8 +290,9 @@ static int move_leaf(struct mmshim *mm, struct table *leaf, uint64_t start, uint
 		if (entry & E_PRESENT)
 			rl_mm_shoot_down(mm, at, at + MMSHIM_PAGE);
 		entry = entry_of(entry_frame(entry), m->seq, entry & E_FLAGS);
-		struct frame *f = rl_mm_frame(mm->machine, entry_frame(entry));
-		if (entry_has_frame(entry) && !rl_load(&f->file, relaxed))
+		struct frame *f =
+		    entry_has_frame(entry) ? rl_mm_frame(mm->machine, entry_frame(entry)) : NULL;
+		if (f && !rl_load(&f->file, relaxed))
 			rl_store(&f->owner, rl_mm_owner(mm, to), release);
 		/* all is locked: nobody but walks and reclaim, which does not find it yet */
 		rl_store(&rl_mm_leaf(mm, to, false)->e[slot_of(0, to)], entry, release);
@@ -283,8 +300,8 @@ static int move_leaf(struct mmshim *mm, struct table *leaf, uint64_t start, uint
 	return 0;
 }
 
-static int move_mapping(struct mmshim *mm, const struct vma_attr *old, uint64_t new_length,
-			uint64_t *ret_address)
+static int move_mapping(struct mmshim *mm, const struct hold *hold, const struct vma_attr *old,
+			uint64_t new_length, uint64_t *ret_address)
 {
 	uint64_t length = old->end - old->start, end;
 	struct vma_attr a = *old, more = *old;
@@ -320,14 +337,19 @@ static int move_mapping(struct mmshim *mm, const struct vma_attr *old, uint64_t 
 				     .n = 1 };
 		error = rl_mm_edit(mm, &grow);
 	}
-	struct edit out = { .start = error ? a.start : old->start,
-			    .end = error ? a.end : old->end };
+	struct edit out = { .start = old->start, .end = old->end };
 	if (!error)
-		rl_mm_each_leaf(mm, old->start, old->end, move_leaf, &m);
-	int late = remove_mappings(mm, &out); /* one of the two places goes */
-	if (!error && !late)
-		*ret_address = m.to;
-	return error ? error : late;
+		error = remove_mappings(mm, &out);
+	if (error) { /* nothing has been moved there yet */
+		struct edit undo = { .start = m.to, .end = m.to + new_length };
+
+		remove_mappings(mm, &undo);
+		return error;
+	}
+	rl_mm_each_leaf(mm, old->start, old->end, move_leaf, &m);
+	zap_and_free(mm, hold, &out);
+	*ret_address = m.to;
+	return 0;
 }
 
 int rl_mm_remap_all(struct mmshim *mm, struct hold *hold, uint64_t address, uint64_t old_length,
@@ -364,7 +386,7 @@ int rl_mm_remap_all(struct mmshim *mm, struct hold *hold, uint64_t address, uint
 	int error = more.end <= MMSHIM_TOP ? rl_mm_edit(mm, &grow) : EEXIST;
 	if (!error)
 		*ret_address = address;
-	return error == EEXIST ? move_mapping(mm, &a, new_length, ret_address) : error;
+	return error == EEXIST ? move_mapping(mm, hold, &a, new_length, ret_address) : error;
 }
 
 /* ---- fork ---- */
@@ -424,25 +446,43 @@ int rl_mm_fork_tables(struct mmshim *parent, struct mmshim *child)
 
 /* ---- populate ---- */
 
+bool rl_mm_populate_next(struct mmshim *mm, struct fault *f, uint64_t end, struct vma_attr *ret,
+			 int *missing)
+{
+	for (; f->address < end; f->address = ret->end) {
+		if (!rl_mm_lookup_above(mm, f->address, ret))
+			ret->start = ret->end = end;
+		if (ret->start > f->address) {
+			*missing = ENOMEM;
+			f->address = ret->start;
+		}
+		if (f->address >= end)
+			return false;
+		if (ret->flags & VMA_DEAD) {
+			*missing = ENOMEM;
+		} else if (rl_mm_allows(ret, MMSHIM_READ)) {
+			f->prot = ret->prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ;
+			return true;
+		}
+	}
+	return false;
+}
+
 int rl_mm_populate_by_faults(struct mmshim *mm, uint64_t start, uint64_t end, uint32_t birth)
 {
-	int result = 0;
+	struct fault f = { .address = start, .birth = birth };
+	struct vma_attr a;
+	int missing = 0;
 
-	for (uint64_t at = start; at < end; at += MMSHIM_PAGE) {
-		struct vma_attr a;
-
-		if ((at - start) % (64 * MMSHIM_PAGE) == 0)
-			rl_mm_point(mm, MMSHIM_IN_POPULATE, at);
-		if (!rl_mm_lookup(mm, at, &a) || a.flags & VMA_DEAD || a.birth > birth) {
-			result = ENOMEM; /* it is gone, or another's */
-			continue;
-		}
-		int error = rl_mm_allows(&a, MMSHIM_READ)
-				? mm->protocol->fault(
-				      mm, at, a.prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ)
-				: 0;
-		if (error == ENOMEM || error == EIO)
+	for (; rl_mm_populate_next(mm, &f, end, &a, &missing); f.address += MMSHIM_PAGE) {
+		if (page_of(f.address - start) % 64 == 0)
+			rl_mm_point(mm, MMSHIM_IN_POPULATE, f.address);
+		f.attempts = 0;
+		int error = mm->protocol->fault(mm, &f);
+		if (error == EFAULT) /* it is gone, or another's, since we looked */
+			missing = ENOMEM;
+		else if (error)
 			return error;
 	}
-	return result;
+	return missing;
 }

@@ -36,6 +36,13 @@ static bool is_cached(struct mmshim *mm, uint64_t entry)
 	return rl_load(&rl_mm_frame(mm->machine, entry_frame(entry))->file, acquire);
 }
 
+/* Does nothing else refer to what this entry maps?  Sure under the leaf's lock only. */
+static bool is_alone(struct mmshim *mm, uint64_t entry)
+{
+	return !is_cached(mm, entry) &&
+	       rl_load(&rl_mm_frame(mm->machine, entry_frame(entry))->refs, acquire) == 1;
+}
+
 static bool is_shared(const struct vma_attr *a)
 {
 	return a->file && a->flags & MMSHIM_SHARED;
@@ -56,20 +63,26 @@ static int get_fresh(struct mmshim *mm, uint64_t address, struct supplies *s)
 	return s->fresh ? 0 : RETRY_MEMORY;
 }
 
-static int get_supplies(struct mmshim *mm, const struct vma_attr *a, uint64_t address,
-			unsigned prot, unsigned flags, uint64_t entry, struct supplies *s)
+static uint64_t file_page_of(const struct vma_attr *a, uint64_t address)
+{
+	return a->offset + page_of(address - a->start);
+}
+
+static int get_supplies(struct mmshim *mm, const struct vma_attr *a, const struct fault *f,
+			uint64_t entry, struct supplies *s)
 {
 	int error = 0;
 
 	if (entry == 0 && a->file) {
-		error = rl_mm_file_get(mm, a->file, a->offset + page_of(address - a->start),
-				       !(flags & FAULT_MAY_DROP), &s->cached);
-		if (error || is_shared(a) || prot != MMSHIM_WRITE)
+		error = rl_mm_file_get(mm, a->file, file_page_of(a, f->address), !f->may_drop,
+				       &s->cached);
+		if (error || is_shared(a) || f->prot != MMSHIM_WRITE)
 			return error;
-		error = get_fresh(mm, address, s);
+		error = get_fresh(mm, f->address, s);
 	} else if (entry == 0 || entry & E_SWAPPED ||
-		   (entry & E_PRESENT && prot == MMSHIM_WRITE && !is_shared(a))) {
-		error = get_fresh(mm, address, s);
+		   (entry & E_PRESENT && f->prot == MMSHIM_WRITE && !is_shared(a) &&
+		    !is_alone(mm, entry))) {
+		error = get_fresh(mm, f->address, s);
 	}
 	if (error)
 		give_back(mm, s);
@@ -119,15 +132,21 @@ static uint64_t swapped_page(struct mmshim *mm, const struct vma_attr *a, uint64
 }
 
 /* Present, not writable, to be written.  The old translation must be gone from all
- * TLBs before anybody can see the new. */
+ * TLBs before anybody can see the new.  0: it takes a frame that was not got. */
 static uint64_t written_page(struct mmshim *mm, const struct vma_attr *a, _Atomic uint64_t *e,
 			     uint64_t address, struct supplies *s)
 {
 	uint64_t entry = rl_load(e, relaxed), start = address & ~(MMSHIM_PAGE - 1);
 	struct frame *f = rl_mm_frame(mm->machine, entry_frame(entry));
 
-	if (is_shared(a) || (!is_cached(mm, entry) && rl_load(&f->refs, acquire) == 1))
+	if (is_shared(a))
 		return entry | E_WRITABLE;
+	if (is_alone(mm, entry)) {
+		rl_store(&f->owner, rl_mm_owner(mm, address), release); /* who forked has gone */
+		return entry | E_WRITABLE;
+	}
+	if (!s->fresh) /* it was alone when supplies were got */
+		return 0;
 	rl_exchange(e, 0, acq_rel);
 	rl_mm_shoot_down(mm, start, start + MMSHIM_PAGE);
 	rl_mm_frame_copy(mm->machine, s->fresh, entry_frame(entry));
@@ -159,6 +178,8 @@ static bool install(struct mmshim *mm, const struct vma_attr *a, struct table *l
 		set = (entry & ~(uint64_t)(E_FORBIDDEN | E_WRITABLE)) | E_PRESENT;
 	} else {
 		set = written_page(mm, a, e, address, s);
+		if (!set)
+			return false;
 		if (entry_frame(set) != entry_frame(entry))
 			map_frame(mm, entry_frame(set), address);
 	}
@@ -168,13 +189,13 @@ static bool install(struct mmshim *mm, const struct vma_attr *a, struct table *l
 	return true;
 }
 
-int rl_mm_handle_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t address, unsigned prot,
-		       unsigned flags)
+int rl_mm_handle_fault(struct mmshim *mm, const struct vma_attr *a, const struct fault *f)
 {
+	const uint64_t address = f->address;
 	struct supplies s = { 0 };
 	bool done = false;
 
-	if (!rl_mm_allows(a, prot))
+	if (!rl_mm_allows(a, f->prot) || a->birth > f->birth)
 		return EFAULT;
 	while (!done) {
 		uint64_t seen = 0;
@@ -184,9 +205,9 @@ int rl_mm_handle_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t add
 		if (leaf)
 			seen = rl_load(&leaf->e[slot_of(0, address)], acquire);
 		rl_mm_read_unlock();
-		if (suffices(seen, prot))
+		if (suffices(seen, f->prot))
 			return 0;
-		int error = get_supplies(mm, a, address, prot, flags, seen, &s);
+		int error = get_supplies(mm, a, f, seen, &s);
 		if (error)
 			return error;
 		rl_mm_point(mm, MMSHIM_BEFORE_INSTALL, address);
@@ -203,26 +224,24 @@ int rl_mm_handle_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t add
 		if (!leaf)
 			return RETRY_MEMORY;
 		/* What was forbidden is present now; to be written it takes another round. */
-		done = done && !(seen & E_FORBIDDEN && prot == MMSHIM_WRITE);
+		done = done && !(seen & E_FORBIDDEN && f->prot == MMSHIM_WRITE);
 	}
 	return 0;
 }
 
-int rl_mm_wait_for_fault(struct mmshim *mm, const struct vma_attr *a, uint64_t address, int why,
-			 unsigned *attempts)
+int rl_mm_wait_for_fault(struct mmshim *mm, const struct vma_attr *a, struct fault *f, int why)
 {
 	uint32_t frame;
 
 	rl_mm_count(mm, C_RETRY);
 	if (why == RETRY_IO) {
-		int error = rl_mm_file_get(mm, a->file, a->offset + page_of(address - a->start),
-					   true, &frame);
+		int error = rl_mm_file_get(mm, a->file, file_page_of(a, f->address), true, &frame);
 		if (!error)
 			rl_mm_frame_put(mm, frame);
 		if (error != RETRY_MEMORY)
 			return error;
 	}
-	return rl_mm_wait_for_memory(mm, attempts);
+	return rl_mm_wait_for_memory(mm, &f->attempts);
 }
 
 bool rl_mm_grow(struct mmshim *mm, uint64_t address, struct vma_attr *ret)

@@ -2,36 +2,20 @@
 /* grace.h with liburcu. */
 #include "mm/grace.h"
 
-#include <urcu-bp.h>
+#include "base/urcu.h"
 
-#include "base/annotate.h"
-
-/* ThreadSanitizer does not see into liburcu. */
-#if defined(__SANITIZE_THREAD__) || RL_HAS_FEATURE(thread_sanitizer)
-void __tsan_acquire(void *);
-void __tsan_release(void *);
-#define tsan_acquire(p) __tsan_acquire(p)
-#define tsan_release(p) __tsan_release(p)
-#else
-#define tsan_acquire(p) ((void)(p))
-#define tsan_release(p) ((void)(p))
-#endif
-
-static char sections_end, periods_begin; /* addresses only */
 static _Thread_local unsigned depth;
 
 void rl_mm_read_lock(void)
 {
-	urcu_bp_read_lock();
+	rl_urcu_read_lock();
 	depth++;
-	tsan_acquire(&periods_begin);
 }
 
 void rl_mm_read_unlock(void)
 {
-	tsan_release(&sections_end);
 	depth--;
-	urcu_bp_read_unlock();
+	rl_urcu_read_unlock();
 }
 
 bool rl_mm_in_read_section(void)
@@ -41,9 +25,7 @@ bool rl_mm_in_read_section(void)
 
 void rl_mm_synchronize(void)
 {
-	tsan_release(&periods_begin);
-	urcu_bp_synchronize_rcu();
-	tsan_acquire(&sections_end);
+	rl_urcu_synchronize();
 }
 
 void rl_mm_retirement_init(struct retirement *r)

@@ -531,7 +531,7 @@ static bool is_inherited(const struct court *court, const struct life *life)
 {
 	const struct history *h = court->mm->history;
 
-	return h->parent && life->made->call == h->changes[0].call;
+	return h->is_child && life->made->call == h->changes[0].call;
 }
 
 static int content_of_access(struct court *court, const struct access *a)

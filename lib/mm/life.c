@@ -249,7 +249,7 @@ int mmshim_fork(struct mmshim *mm, struct mmshim **ret_child)
 		return error;
 	}
 	if (child->history) {
-		child->history->parent = mm;
+		child->history->is_child = true;
 		child->history->forked = rl_mm_now();
 	}
 	*ret_child = child;
@@ -313,7 +313,9 @@ int mmshim_stats(struct mmshim *mm, struct mmshim_stats *ret)
 		.segv = c[C_SEGV],
 		.coarse = c[C_COARSE],
 		.fine = c[C_FINE],
+		.committed = c[C_COMMITTED],
 		.revoked = c[C_REVOKED],
+		.given_up = c[C_GIVEN_UP],
 		.slipped_in = c[C_SLIPPED_IN],
 		.no_downgrade = c[C_NO_DOWNGRADE],
 		.merges = c[C_MERGES],
@@ -327,9 +329,12 @@ int mmshim_stats(struct mmshim *mm, struct mmshim_stats *ret)
 		.mappings = mappings,
 		.tables = rl_load(&mm->n_tables, relaxed),
 		.frames_used = mm->machine->n_frames - rl_load(&mm->machine->n_free, relaxed),
-		.short_holds = rl_load(&mm->short_holds, relaxed),
-		.short_ns = rl_load(&mm->short_ns, relaxed),
-		.short_max_ns = rl_load(&mm->short_max, relaxed),
+		.short_holds = rl_load(&mm->short_mutex.n, relaxed),
+		.short_ns = rl_load(&mm->short_mutex.ns, relaxed),
+		.short_max_ns = rl_load(&mm->short_mutex.max, relaxed),
+		.unmap_holds = rl_load(&mm->unmaps.n, relaxed),
+		.unmap_ns = rl_load(&mm->unmaps.ns, relaxed),
+		.unmap_max_ns = rl_load(&mm->unmaps.max, relaxed),
 		.fault_p50_ns = percentile(buckets, timed, 0.5),
 		.fault_p99_ns = percentile(buckets, timed, 0.99),
 		.fault_p999_ns = percentile(buckets, timed, 0.999),

@@ -105,6 +105,8 @@ const struct vma *rl_mm_find(const struct index *, uint64_t address);
 size_t rl_mm_below(const struct index *, uint64_t address);
 const struct index *rl_mm_index(struct mmshim *);
 bool rl_mm_lookup(struct mmshim *, uint64_t address, struct vma_attr *ret);
+/* The same, or else the next one above. */
+bool rl_mm_lookup_above(struct mmshim *, uint64_t address, struct vma_attr *ret);
 bool rl_mm_is_empty(struct mmshim *, uint64_t start, uint64_t end);
 /* Is every page mapped? */
 bool rl_mm_is_covered(struct mmshim *, uint64_t start, uint64_t end);
@@ -307,7 +309,9 @@ enum counter {
 	C_SEGV,
 	C_COARSE,
 	C_FINE,
+	C_COMMITTED,
 	C_REVOKED,
+	C_GIVEN_UP,
 	C_SLIPPED_IN,
 	C_NO_DOWNGRADE,
 	C_MERGES,
@@ -350,9 +354,17 @@ struct hold {
 	struct rangelock_req req;
 	uint64_t start, end;
 	bool write;
+	int64_t since; /* for write, by munmap; MMSHIM_TIMES */
 };
 
-#define FAULT_MAY_DROP 0x1u /* answer RETRY_IO rather than wait for a disk */
+/* What is to be made accessible, and how patient we have been. */
+struct fault {
+	uint64_t address;
+	unsigned prot;
+	uint32_t birth; /* of mappings no younger than this */
+	bool may_drop;	/* answer RETRY_IO rather than wait for a disk */
+	unsigned attempts;
+};
 
 /* From a handler: drop the lock, wait for the page, and start again. */
 enum { RETRY_IO = -1, RETRY_MEMORY = -2, RETRY_LOOKUP = -3 };
@@ -369,6 +381,7 @@ struct protocol {
 	const char *name;
 	unsigned needs;	      /* RANGELOCK_CAP_* that it cannot do without */
 	bool needs_downgrade; /* RANGELOCK_CAP_CONVERT for vm-dead and detach */
+	bool barges;	      /* in no strict order, as one reader/writer lock: RANGELOCK_BARGING */
 	int (*init)(struct mmshim *);
 	void (*end)(struct mmshim *);
 
@@ -389,7 +402,7 @@ struct protocol {
 	/* Whole calls.  map sets attr.start. */
 	int (*map)(struct mmshim *, struct map *);
 	int (*unmap)(struct mmshim *, uint64_t start, uint64_t end);
-	int (*fault)(struct mmshim *, uint64_t address, unsigned prot);
+	int (*fault)(struct mmshim *, struct fault *);
 	int (*populate)(struct mmshim *, uint64_t start, uint64_t end, uint32_t birth);
 };
 
@@ -413,6 +426,13 @@ enum mutant {
 
 /* ---- The whole ---- */
 
+/* How long something was held. */
+struct durations {
+	_Atomic uint64_t n, ns, max;
+};
+
+void rl_mm_note_duration(struct durations *, int64_t since);
+
 struct mmshim {
 	const struct protocol *protocol;
 	struct mmshim_config config;
@@ -426,7 +446,7 @@ struct mmshim {
 	struct index *_Atomic index;
 	_Atomic uint32_t seq; /* of the last change; written under the index lock */
 	int64_t index_since;
-	_Atomic uint64_t short_holds, short_ns, short_max;
+	struct durations short_mutex, unmaps; /* MMSHIM_TIMES */
 
 	struct table *root;
 	_Atomic uint64_t n_tables;
@@ -462,11 +482,9 @@ static inline int rl_mm_point(struct mmshim *mm, enum mmshim_point point, uint64
 /* ---- Faults and changes: how a thing is done, once the protocol has locked ---- */
 
 /* Set the entry for address, by a copy of its mapping.  0, an errno, or RETRY_*. */
-int rl_mm_handle_fault(struct mmshim *, const struct vma_attr *, uint64_t address, unsigned prot,
-		       unsigned flags);
+int rl_mm_handle_fault(struct mmshim *, const struct vma_attr *, const struct fault *);
 /* What the fault waits for outside of all locks, after RETRY_IO or RETRY_MEMORY. */
-int rl_mm_wait_for_fault(struct mmshim *, const struct vma_attr *, uint64_t address, int why,
-			 unsigned *attempts);
+int rl_mm_wait_for_fault(struct mmshim *, const struct vma_attr *, struct fault *, int why);
 bool rl_mm_allows(const struct vma_attr *, unsigned prot);
 /* Extend a stack; the caller holds what lets it. */
 bool rl_mm_grow(struct mmshim *, uint64_t address, struct vma_attr *ret);
@@ -483,6 +501,10 @@ int rl_mm_protect_all(struct mmshim *, uint64_t start, uint64_t end, unsigned pr
 int rl_mm_remap_all(struct mmshim *, struct hold *, uint64_t address, uint64_t old_length,
 		    uint64_t new_length, uint64_t *ret_address);
 int rl_mm_fork_tables(struct mmshim *parent, struct mmshim *child);
+/* What is to be populated next, at or above f->address; *missing is set to ENOMEM where something
+ * is not mapped, or another's.  False: that was all. */
+bool rl_mm_populate_next(struct mmshim *, struct fault *f, uint64_t end, struct vma_attr *ret,
+			 int *missing);
 int rl_mm_populate_by_faults(struct mmshim *, uint64_t start, uint64_t end, uint32_t birth);
 
 #endif

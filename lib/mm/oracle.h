@@ -110,8 +110,8 @@ struct history {
 	size_t n, room;
 	pthread_mutex_t lock;
 	struct call *calls;
-	const struct mmshim *parent; /* what is mapped first came from it; only compared */
-	int64_t forked;		     /* the fork had ended then */
+	bool is_child;	/* what is mapped first came from its parent */
+	int64_t forked; /* the fork had ended then */
 };
 
 int rl_mm_judge(struct mmshim *, uint64_t *ret_checked);

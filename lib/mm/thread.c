@@ -37,6 +37,8 @@ static void end_of_thread(void *ended)
 	}
 	pthread_mutex_unlock(&live_lock);
 	free(ended);
+	token = NULL; /* other destructors may call us */
+	last.space = 0;
 }
 
 static void make_key(void)
@@ -103,6 +105,16 @@ void rl_mm_count(struct mmshim *mm, enum counter c)
 
 	if (me)
 		rl_store(&me->counts[c], rl_load(&me->counts[c], relaxed) + 1, relaxed);
+}
+
+void rl_mm_note_duration(struct durations *d, int64_t since)
+{
+	uint64_t ns = (uint64_t)(rl_mm_now() - since), max = rl_load(&d->max, relaxed);
+
+	rl_mm_add(&d->n, 1, relaxed);
+	rl_mm_add(&d->ns, ns, relaxed);
+	while (ns > max && !rl_cas(&d->max, &max, ns, relaxed, relaxed))
+		;
 }
 
 /* ---- Shoot-down ---- */

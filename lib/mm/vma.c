@@ -152,6 +152,18 @@ bool rl_mm_lookup(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
 	return v;
 }
 
+bool rl_mm_lookup_above(struct mmshim *mm, uint64_t address, struct vma_attr *ret)
+{
+	rl_mm_read_lock();
+	const struct index *ix = rl_mm_index(mm);
+	size_t i = rl_mm_below(ix, address);
+	bool found = i < ix->n;
+	if (found)
+		*ret = ix->v[i]->a;
+	rl_mm_read_unlock();
+	return found;
+}
+
 bool rl_mm_is_empty(struct mmshim *mm, uint64_t start, uint64_t end)
 {
 	rl_mm_read_lock();
@@ -260,14 +272,8 @@ void rl_mm_index_lock(struct mmshim *mm)
 
 void rl_mm_index_unlock(struct mmshim *mm)
 {
-	if (mm->config.flags & MMSHIM_TIMES) {
-		uint64_t held = (uint64_t)(rl_mm_now() - mm->index_since);
-
-		rl_store(&mm->short_holds, rl_load(&mm->short_holds, relaxed) + 1, relaxed);
-		rl_store(&mm->short_ns, rl_load(&mm->short_ns, relaxed) + held, relaxed);
-		if (held > rl_load(&mm->short_max, relaxed))
-			rl_store(&mm->short_max, held, relaxed);
-	}
+	if (mm->config.flags & MMSHIM_TIMES)
+		rl_mm_note_duration(&mm->short_mutex, mm->index_since);
 	pthread_mutex_unlock(&mm->index_lock);
 }
 
@@ -285,7 +291,6 @@ struct parts {
 	struct {
 		struct vma_attr a;
 		struct vma *old; /* unchanged */
-		bool whole;	 /* there was one with these bounds */
 	} * p;
 	size_t n;
 };
@@ -403,54 +408,74 @@ static void look_around(struct edit *e, const struct index *ix)
 	e->beside_stack = above && above->flags & MMSHIM_GROWSDOWN;
 }
 
+/* [first, last) of one index are replaced by the parts, in another. */
+struct replacement {
+	struct index *from, *to;
+	size_t first, last;
+	struct parts parts;
+};
+
+/* Under the index lock. */
+static int prepare(struct mmshim *mm, struct edit *e, struct replacement *r)
+{
+	struct index *ix = r->from = rl_load(&mm->index, relaxed);
+	size_t first = rl_mm_below(ix, e->start), last = first;
+
+	while (last < ix->n && ix->v[last]->a.start < e->end)
+		last++;
+	if (last > first && e->only_if_empty)
+		return EEXIST;
+	if (last > first && e->claims_empty)
+		rl_mm_violation(mm, "mmap publishes [%#llx, %#llx), where [%#llx, %#llx) is mapped",
+				(unsigned long long)e->start, (unsigned long long)e->end,
+				(unsigned long long)ix->v[first]->a.start,
+				(unsigned long long)ix->v[first]->a.end);
+	look_around(e, ix);
+	r->first = first - (first > 0);
+	r->last = last + (last < ix->n);
+	e->seq = rl_load(&mm->seq, relaxed) + 1;
+	if (!plan(mm, e, ix, r->first, r->last, &r->parts))
+		return ENOMEM;
+	r->to = build(mm, ix, r->first, r->last, &r->parts, e->seq);
+	return r->to && rl_mm_note_change(mm, e) ? 0 : ENOMEM;
+}
+
+static void retire_old(struct mmshim *mm, const struct replacement *r)
+{
+	for (size_t i = r->first; i < r->last; i++)
+		if (!is_kept(&r->parts, r->from->v[i]))
+			vma_retire(mm, r->from->v[i]);
+	rl_mm_retire(&mm->retirement, &r->from->retired, index_free);
+}
+
+static void discard_new(const struct replacement *r)
+{
+	for (size_t i = 0; r->to && i < r->parts.n; i++)
+		if (!r->parts.p[i].old)
+			vma_free(r->to->v[r->first + i]);
+	free(r->to);
+}
+
 int rl_mm_edit(struct mmshim *mm, struct edit *e)
 {
-	struct parts parts = { 0 };
+	struct replacement r = { 0 };
 	int error = rl_mm_point(mm, MMSHIM_BEFORE_COMMIT, e->start);
 
 	if (error)
 		return error;
 	rl_mm_index_lock(mm);
-	struct index *ix = rl_load(&mm->index, relaxed), *to = NULL;
-	size_t first = rl_mm_below(ix, e->start), last = first;
-	while (last < ix->n && ix->v[last]->a.start < e->end)
-		last++;
-
-	if (last > first && e->only_if_empty) {
-		error = EEXIST;
-	} else {
-		if (last > first && e->claims_empty)
-			rl_mm_violation(
-			    mm, "mmap publishes [%#llx, %#llx), where [%#llx, %#llx) is mapped",
-			    (unsigned long long)e->start, (unsigned long long)e->end,
-			    (unsigned long long)ix->v[first]->a.start,
-			    (unsigned long long)ix->v[first]->a.end);
-		look_around(e, ix);
-		first -= first > 0;
-		last += last < ix->n;
-		e->seq = rl_load(&mm->seq, relaxed) + 1;
-		if (!plan(mm, e, ix, first, last, &parts) ||
-		    !(to = build(mm, ix, first, last, &parts, e->seq)) || !rl_mm_note_change(mm, e))
-			error = ENOMEM;
-	}
+	error = prepare(mm, e, &r);
 	if (!error) {
 		rl_store(&mm->seq, e->seq, relaxed);
-		rl_store(&mm->index, to, release); /* M1 */
+		rl_store(&mm->index, r.to, release); /* M1 */
 	}
 	rl_mm_index_unlock(mm);
 
-	if (!error) {
-		for (size_t i = first; i < last; i++)
-			if (!is_kept(&parts, ix->v[i]))
-				vma_retire(mm, ix->v[i]);
-		rl_mm_retire(&mm->retirement, &ix->retired, index_free);
-	} else if (to) {
-		for (size_t i = 0; i < parts.n; i++)
-			if (!parts.p[i].old)
-				vma_free(to->v[first + i]);
-		free(to);
-	}
-	free(parts.p);
+	if (error)
+		discard_new(&r);
+	else
+		retire_old(mm, &r);
+	free(r.parts.p);
 	return error;
 }
 

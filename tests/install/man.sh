@@ -9,7 +9,9 @@ build=$2
 version=$3
 man=$tap_dir/installed/man
 header=$source/include/rangelock/rangelock.h
-calls=$(grep -oE 'rangelock_[a-z_]+;' "$source/lib/rangelock.map" | tr -d ';')
+own_calls=$(grep -oE 'rangelock_[a-z_]+;' "$source/lib/rangelock.map" | tr -d ';')
+mm_calls=$(grep -oE 'mmshim_[a-z_]+;' "$source/lib/mm/rangelock-mm.map" | tr -d ';')
+calls="$own_calls $mm_calls"
 
 installs() {
 	DESTDIR=$tap_dir/root meson install -C "$build" --no-rebuild --tags man &&
@@ -18,7 +20,7 @@ installs() {
 }
 
 each_call_has_a_page() {
-	[ -n "$calls" ] || return 1
+	[ -n "$own_calls" ] && [ -n "$mm_calls" ] || return 1
 	for call in $calls; do
 		[ -s "$man/man3/$call.3" ] || { echo "no $call.3"; return 1; }
 	done
@@ -44,11 +46,13 @@ each_page_names_its_call() {
 	done
 }
 
-overview_lists_every_call() {
-	shown rangelock 7 >"$tap_dir/shown"
-	for call in $calls; do
+overview_lists() { # page, calls
+	page=$1
+	shift
+	shown "$page" 7 >"$tap_dir/shown"
+	for call; do
 		grep -F "$call(3)" "$tap_dir/shown" || {
-			echo "rangelock.7: no $call"
+			echo "$page.7: no $call"
 			return 1
 		}
 	done
@@ -74,7 +78,7 @@ page() { # edits of the header: make its pages
 	sed "$@" "$header" >"$tap_dir/edited.h"
 	! cmp "$header" "$tap_dir/edited.h" && python3 "$source/doc/man/manpages.py" "$version" \
 		"$tap_dir/edited.h" "$source/doc/man/rangelock.7.in" \
-		$(for call in $calls; do echo "$tap_dir/pages/$call.3"; done) \
+		$(for call in $own_calls; do echo "$tap_dir/pages/$call.3"; done) \
 		"$tap_dir/pages/rangelock.7"
 }
 
@@ -90,11 +94,13 @@ check "man pages are installed" installs
 check "each exported call has one" each_call_has_a_page
 if command -v groff >/dev/null; then
 	check "each shows its call" each_page_names_its_call
-	check "the overview lists every call" overview_lists_every_call
+	check "the overview lists every call" overview_lists rangelock $own_calls
+	check "and that of the address space" overview_lists mmshim $mm_calls
 	check "groff finds nothing to warn of" groff_is_silent
 else
 	skip "each shows its call" "no groff"
 	skip "the overview lists every call" "no groff"
+	skip "and that of the address space" "no groff"
 	skip "groff finds nothing to warn of" "no groff"
 fi
 if command -v mandoc >/dev/null; then

@@ -9,24 +9,48 @@
 
 enum { MODES = 3 };
 
-int n_spaces(void)
+/* What the list can do, and the tree has not shown already. */
+static const char *const on_list[] = { "mmap-sem-range", "coarse", "fine" };
+enum { N_ON_LIST = sizeof(on_list) / sizeof(on_list[0]) };
+
+static int n_protocols(void)
 {
 	int n = 0;
 
 	while (mmshim_protocols()[n])
 		n++;
-	return MODES * n;
+	return n;
 }
 
-struct mmshim_config space_config(int i)
+int n_kinds(void)
 {
+	return n_protocols() + N_ON_LIST;
+}
+
+int n_spaces(void)
+{
+	return MODES * n_kinds();
+}
+
+struct mmshim_config kind_config(int i)
+{
+	const int list = i - n_protocols();
+
 	return (struct mmshim_config){
-		.protocol = mmshim_protocols()[i / MODES],
-		.unmap = (enum mmshim_unmap)(i % MODES),
+		.protocol = list < 0 ? mmshim_protocols()[i] : on_list[list],
+		.engine = list < 0 ? RANGELOCK_TREE : RANGELOCK_LIST,
 		.flags = MMSHIM_CHECK,
 		.frames = 4096,
 		.large_unmap = 65536,
 	};
+}
+
+struct mmshim_config space_config(int i)
+{
+	struct mmshim_config config = kind_config(i / MODES);
+
+	config.unmap = (enum mmshim_unmap)(i % MODES);
+	return config;
 }
 
 struct mmshim *make_space(const struct mmshim_config *config)

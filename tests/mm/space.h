@@ -8,7 +8,10 @@
 #define MB (UINT64_C(1) << 20)
 #define RW (MMSHIM_READ | MMSHIM_WRITE)
 
-/* Every protocol in every mode of unmapping, large being 64 KB. */
+/* Every protocol, over the tree and, where it takes ranges, the list; and each of those in every
+ * mode of unmapping, large being 64 KB. */
+int n_kinds(void);
+struct mmshim_config kind_config(int i);
 int n_spaces(void);
 struct mmshim_config space_config(int i);
 

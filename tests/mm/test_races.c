@@ -68,7 +68,9 @@ static void open_gate(void)
 
 /* ---- The other thread ---- */
 
-enum what { LOAD, STORE, MUNMAP, MMAP, MMAP_FIXED, POPULATE };
+enum what { LOAD, STORE, MUNMAP, MMAP, MMAP_FIXED, MMAP_FILE, POPULATE, POPULATE_IT };
+
+static struct mmshim_file *file_to_map;
 
 struct other {
 	enum what what;
@@ -100,8 +102,15 @@ static void *act(void *arg)
 		o->error =
 		    mmshim_mmap(mm, o->address, o->length, RW, MMSHIM_FIXED, NULL, 0, &o->got);
 		break;
+	case MMAP_FILE:
+		o->error = mmshim_mmap(mm, o->address, o->length, RW, MMSHIM_FIXED, file_to_map, 0,
+				       &o->got);
+		break;
 	case POPULATE:
 		o->error = mmshim_mmap(mm, 0, o->length, RW, MMSHIM_POPULATE, NULL, 0, &o->got);
+		break;
+	case POPULATE_IT:
+		o->error = mmshim_populate(mm, o->address, o->length);
 		break;
 	}
 	atomic_store(&o->done, true);
@@ -127,13 +136,29 @@ static void must_wait(struct other *o)
 	ck_assert(!atomic_load(&o->done));
 }
 
+static struct mmshim_config gated_kind(int i)
+{
+	struct mmshim_config config = kind_config(i);
+
+	config.inject = at_point;
+	return config;
+}
+
+/* Over the tree. */
 static struct mmshim_config gated(const char *protocol)
 {
-	return (struct mmshim_config){ .protocol = protocol,
-				       .flags = MMSHIM_CHECK,
-				       .frames = 4096,
-				       .large_unmap = 65536,
-				       .inject = at_point };
+	struct mmshim_config config = gated_kind(0);
+
+	config.protocol = protocol;
+	return config;
+}
+
+static void make_kind(int i, enum mmshim_unmap unmap)
+{
+	struct mmshim_config config = gated_kind(i);
+
+	config.unmap = unmap;
+	mm = make_space(&config);
 }
 
 static void make(const char *protocol, enum mmshim_unmap unmap, const char *mutant)
@@ -171,16 +196,18 @@ static uint64_t map_file(unsigned flags, uint64_t pages)
 
 START_TEST(no_page_is_installed_in_a_mapping_that_is_gone)
 {
-	const char *protocol = mmshim_protocols()[_i];
+	struct mmshim_config config = space_config(_i / 2);
 	struct other reader, remover;
 
-	make(protocol, MMSHIM_UNMAP_EXCLUSIVE, NULL);
-	uint64_t a = map_file(0, 4);
+	config.inject = at_point;
+	config.large_unmap = MMSHIM_PAGE;
+	mm = make_space(&config);
+	uint64_t a = map_file(_i % 2 ? MMSHIM_CONVERTED : 0, 4);
 	arm(MMSHIM_IN_IO);
 	start(&reader, LOAD, a, 0);
 	wait_for_gate();
 	start(&remover, MUNMAP, a, 4 * MMSHIM_PAGE);
-	if (strcmp(protocol, "retry") == 0) {
+	if (strcmp(config.protocol, "retry") == 0) {
 		ck_assert_int_eq(join(&remover), 0); /* the fault has let go of the lock */
 		open_gate();
 		ck_assert_int_eq(join(&reader), EFAULT);
@@ -192,6 +219,24 @@ START_TEST(no_page_is_installed_in_a_mapping_that_is_gone)
 	}
 	must_fault(mm, a);
 	ck_assert_uint_eq(stats_of(mm).frames_used, 1); /* the file's cache has it */
+	end_space(mm);
+}
+END_TEST
+
+/* The same of populate, which retries. */
+START_TEST(no_page_is_populated_in_a_mapping_that_is_gone)
+{
+	struct other populator;
+
+	make("populate", MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	uint64_t a = map_file(0, 4);
+	arm(MMSHIM_IN_IO);
+	start(&populator, POPULATE_IT, a, 4 * MMSHIM_PAGE);
+	wait_for_gate();
+	ck_assert_int_eq(mmshim_munmap(mm, a, 4 * MMSHIM_PAGE), 0);
+	open_gate();
+	ck_assert_int_eq(join(&populator), ENOMEM);
+	ck_assert_uint_eq(stats_of(mm).frames_used, 1);
 	end_space(mm);
 }
 END_TEST
@@ -386,6 +431,7 @@ static void take_what_is_reserved(const char *mutant, struct other *mapper, uint
 	open_gate();
 	ck_assert_int_eq(join(mapper), 0);
 	ck_assert_uint_eq(stats_of(mm).revoked, 1);
+	ck_assert_uint_eq(stats_of(mm).committed, 0);
 }
 
 START_TEST(a_fixed_mapping_revokes_a_reservation)
@@ -408,6 +454,51 @@ START_TEST(a_reservation_that_is_not_checked_maps_over_another)
 
 	take_what_is_reserved("no-reservation-check", &mapper, &reserved);
 	end_in_violation("mmap publishes");
+}
+END_TEST
+
+START_TEST(a_fixed_mapping_over_converted_ones_takes_its_range)
+{
+	struct other faulter;
+	uint64_t got;
+
+	make(_i ? "fine-chosen" : "fine", MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	uint64_t a = map(mm, 4 * MB), b = map_file(0, 4);
+	must_store(mm, a + 2 * MB, 5);
+	arm(MMSHIM_IN_ALLOC);
+	start(&faulter, STORE, a, 0);
+	wait_for_gate();
+	ck_assert_int_eq(mmshim_mmap(mm, a + 2 * MB, MB, RW, MMSHIM_FIXED, NULL, 0, &got), 0);
+	must_load(mm, a + 2 * MB, 0);
+	open_gate();
+	ck_assert_int_eq(join(&faulter), 0);
+	uint64_t coarse = stats_of(mm).coarse;
+	ck_assert_int_eq(mmshim_mmap(mm, b, MMSHIM_PAGE, RW, MMSHIM_FIXED, NULL, 0, &got), 0);
+	ck_assert_uint_eq(stats_of(mm).coarse, coarse + 1);
+	end_space(mm);
+}
+END_TEST
+
+/* What is mapped there once the range is had may need more than the range. */
+START_TEST(a_fixed_mapping_looks_again_at_what_it_replaces)
+{
+	struct other filer, mapper;
+
+	make("fine", MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	uint64_t a = map(mm, MB);
+	ck_assert_int_eq(mmshim_file_open(mm, 256, 0, &file_to_map), 0);
+	arm(MMSHIM_BEFORE_COMMIT); /* it holds all */
+	start(&filer, MMAP_FILE, a, MB);
+	wait_for_gate();
+	start(&mapper, MMAP_FIXED, a, MB);
+	must_wait(&mapper);
+	open_gate();
+	ck_assert_int_eq(join(&filer), 0);
+	ck_assert_int_eq(join(&mapper), 0);
+	ck_assert_uint_eq(stats_of(mm).coarse, 2);
+	must_load(mm, a, 0);
+	ck_assert_uint_eq(stats_of(mm).frames_used, 1);
+	end_space(mm);
 }
 END_TEST
 
@@ -434,8 +525,10 @@ START_TEST(two_open_addresses_are_never_the_same)
 		open_gate();
 		ck_assert_int_eq(join(&mapper), 0);
 		ck_assert_uint_ne(mapper.got, b);
+		ck_assert_uint_eq(stats_of(mm).committed, 2);
 	}
 	ck_assert_uint_eq(stats_of(mm).revoked, 0);
+	ck_assert_uint_eq(stats_of(mm).coarse, 0);
 	end_space(mm);
 }
 END_TEST
@@ -456,7 +549,7 @@ START_TEST(a_dead_mapping_shows_its_content_or_faults)
 	struct other remover;
 	uint64_t word;
 
-	make(mmshim_protocols()[_i], MMSHIM_UNMAP_VM_DEAD, NULL);
+	make_kind(_i, MMSHIM_UNMAP_VM_DEAD);
 	uint64_t a = map_large(), b = map(mm, MB);
 	arm(MMSHIM_AFTER_DOWNGRADE);
 	start(&remover, MUNMAP, a, MB);
@@ -476,7 +569,7 @@ START_TEST(between_its_phases_a_fixed_mapping_slips_in_and_is_unmapped)
 	struct other remover;
 	uint64_t got;
 
-	make(mmshim_protocols()[_i], MMSHIM_UNMAP_VM_DEAD, NULL);
+	make_kind(_i, MMSHIM_UNMAP_VM_DEAD);
 	uint64_t a = map_large();
 	arm(MMSHIM_BETWEEN_PHASES);
 	start(&remover, MUNMAP, a, MB);
@@ -488,6 +581,30 @@ START_TEST(between_its_phases_a_fixed_mapping_slips_in_and_is_unmapped)
 	open_gate();
 	ck_assert_int_eq(join(&remover), 0);
 	must_fault(mm, a);
+	end_space(mm);
+}
+END_TEST
+
+/* Its driver expects that munmap, too, has everything. */
+START_TEST(what_slips_in_and_is_not_converted_is_unmapped_with_everything)
+{
+	struct rangelock_req elsewhere = { 0 };
+	struct other remover;
+	struct mmshim_file *file;
+	uint64_t got;
+
+	make(_i ? "fine-chosen" : "fine", MMSHIM_UNMAP_VM_DEAD, NULL);
+	uint64_t a = map_large(), b = map(mm, MB);
+	ck_assert_int_eq(mmshim_file_open(mm, 256, 0, &file), 0);
+	arm(MMSHIM_BETWEEN_PHASES);
+	start(&remover, MUNMAP, a, MB);
+	wait_for_gate();
+	ck_assert_int_eq(mmshim_mmap(mm, a, MB, RW, MMSHIM_FIXED, file, 0, &got), 0);
+	ck_assert_int_eq(rangelock_rdlock(&mm->range, &elsewhere, b, b + MB), 0);
+	open_gate();
+	must_wait(&remover);
+	ck_assert_int_eq(rangelock_unlock(&mm->range, &elsewhere), 0);
+	ck_assert_int_eq(join(&remover), 0);
 	end_space(mm);
 }
 END_TEST
@@ -525,7 +642,7 @@ START_TEST(a_detached_mapping_faults_and_its_hole_stays_empty)
 {
 	struct other remover, mapper;
 
-	make(mmshim_protocols()[_i], MMSHIM_UNMAP_DETACH, NULL);
+	make_kind(_i, MMSHIM_UNMAP_DETACH);
 	uint64_t a = map_large(), b = map(mm, MB);
 	arm(MMSHIM_AFTER_DOWNGRADE);
 	start(&remover, MUNMAP, a, MB);
@@ -558,7 +675,7 @@ static uint64_t map_below_stack(void)
 
 START_TEST(beside_a_stack_there_is_no_downgrade)
 {
-	make(mmshim_protocols()[_i], MMSHIM_UNMAP_DETACH, NULL);
+	make_kind(_i, MMSHIM_UNMAP_DETACH);
 	uint64_t base = map_below_stack();
 	arm(MMSHIM_AFTER_DOWNGRADE); /* it would wait there for ever */
 	ck_assert_int_eq(mmshim_munmap(mm, base, 2 * MB), 0);
@@ -613,6 +730,43 @@ START_TEST(populate_never_populates_another_mapping)
 }
 END_TEST
 
+/* Not even one that comes when a page's mapping has been looked up. */
+START_TEST(populate_does_not_mistake_another_mapping_for_its_own)
+{
+	struct other mapper;
+	uint64_t got;
+
+	make(_i ? "fine-chosen" : "fine", MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	arm(_i ? MMSHIM_IN_POPULATE : MMSHIM_AFTER_LOOKUP);
+	start(&mapper, POPULATE, 0, MB);
+	uint64_t at = wait_for_gate();
+	ck_assert_int_eq(mmshim_mmap(mm, at, MB, RW, MMSHIM_FIXED, NULL, 0, &got), 0);
+	open_gate();
+	ck_assert_int_eq(join(&mapper), 0);
+	ck_assert_uint_eq(stats_of(mm).frames_used, 0);
+	end_space(mm);
+}
+END_TEST
+
+START_TEST(populate_goes_on_beyond_another_mapping)
+{
+	const char *const protocols[] = { "populate", "fine", "fine-chosen" };
+	struct other mapper;
+	uint64_t got;
+
+	make(protocols[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	arm(MMSHIM_IN_POPULATE);
+	start(&mapper, POPULATE, 0, MB);
+	uint64_t at = wait_for_gate();
+	ck_assert_int_eq(mmshim_mmap(mm, at, MMSHIM_PAGE, MMSHIM_READ, MMSHIM_FIXED, NULL, 0, &got),
+			 0);
+	open_gate();
+	ck_assert_int_eq(join(&mapper), 0);
+	ck_assert_uint_eq(stats_of(mm).frames_used, MB / MMSHIM_PAGE - 1);
+	end_space(mm);
+}
+END_TEST
+
 /* ---- TLBs ---- */
 
 static struct {
@@ -650,7 +804,7 @@ static void unmap_between_looks(void)
 
 START_TEST(no_tlb_has_what_was_unmapped)
 {
-	make(mmshim_protocols()[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	make_kind(_i, MMSHIM_UNMAP_EXCLUSIVE);
 	unmap_between_looks();
 	ck_assert_int_eq(looks.after, EFAULT);
 	end_space(mm);
@@ -672,7 +826,7 @@ START_TEST(two_faults_of_one_page_leave_one_frame)
 {
 	struct other writer;
 
-	make(mmshim_protocols()[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	make_kind(_i, MMSHIM_UNMAP_EXCLUSIVE);
 	uint64_t a = map(mm, MMSHIM_PAGE);
 	arm(MMSHIM_BEFORE_INSTALL);
 	start(&writer, STORE, a, 0);
@@ -691,7 +845,7 @@ START_TEST(a_page_of_a_file_is_read_once)
 {
 	struct other first, second;
 
-	make(mmshim_protocols()[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	make_kind(_i, MMSHIM_UNMAP_EXCLUSIVE);
 	uint64_t a = map_file(MMSHIM_CONVERTED, 4);
 	arm(MMSHIM_IN_IO);
 	start(&first, LOAD, a, 0);
@@ -724,7 +878,7 @@ START_TEST(all_threads_see_the_copy_that_one_has_made)
 	uint64_t words[2];
 	pthread_t thread;
 
-	make(mmshim_protocols()[_i], MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	make_kind(_i, MMSHIM_UNMAP_EXCLUSIVE);
 	pthread_barrier_init(&looks.step, NULL, 2);
 	looks.address = map(mm, MMSHIM_PAGE);
 	must_store(mm, looks.address, 1);
@@ -758,12 +912,20 @@ END_TEST
 
 START_TEST(a_table_that_a_neighbour_uses_is_found_out)
 {
-	make("mmap-sem", MMSHIM_UNMAP_EXCLUSIVE, "free-shared-table");
+	struct other remover;
+	uint64_t word;
+
+	make("mmap-sem", MMSHIM_UNMAP_DETACH, "free-shared-table");
 	uint64_t a = map(mm, 2 * MB);
 	must_store(mm, a, 1);
-	must_store(mm, a + MB, 2);
-	ck_assert_int_eq(mmshim_munmap(mm, a, MB), 0);
-	must_load(mm, a + MB, 0); /* gone with the table */
+	arm(MMSHIM_AFTER_DOWNGRADE);
+	start(&remover, MUNMAP, a, MB);
+	wait_for_gate();
+	must_store(mm, a + MB, 2); /* in the table that is about to be freed */
+	open_gate();
+	ck_assert_int_eq(join(&remover), 0);
+	ck_assert_int_eq(mmshim_remote_read(mm, a + MB, &word), 0);
+	ck_assert_uint_eq(word, 0); /* gone with the table */
 	end_in_violation("0 entries map it");
 }
 END_TEST
@@ -780,7 +942,7 @@ static int failing(void *arg, enum mmshim_point point, uint64_t address)
 
 START_TEST(a_failure_changes_nothing)
 {
-	struct mmshim_config config = gated(mmshim_protocols()[_i]);
+	struct mmshim_config config = gated_kind(_i);
 	uint64_t word, got = 1;
 
 	config.inject = failing;
@@ -818,6 +980,45 @@ START_TEST(a_failure_changes_nothing)
 }
 END_TEST
 
+static int commits_left;
+
+static int fail_later(void *arg, enum mmshim_point point, uint64_t address)
+{
+	(void)arg, (void)address;
+	return point == MMSHIM_BEFORE_COMMIT && --commits_left == 0 ? ENOMEM : 0;
+}
+
+START_TEST(a_move_that_fails_loses_nothing)
+{
+	struct mmshim_config config = gated_kind(_i);
+	uint64_t got = 1, in_the_way;
+	int error;
+
+	config.inject = fail_later;
+	commits_left = 0;
+	mm = make_space(&config);
+	uint64_t a = map(mm, MB);
+	ck_assert_int_eq(
+	    mmshim_mmap(mm, a + MB, MMSHIM_PAGE, MMSHIM_READ, MMSHIM_FIXED, NULL, 0, &in_the_way),
+	    0);
+	must_store(mm, a, 1);
+	for (int n = 1; n < 10; n++) {
+		commits_left = n;
+		error = mmshim_mremap(mm, a, MB, 2 * MB, &got);
+		if (error == 0)
+			break;
+		ck_assert_int_eq(error, ENOMEM);
+		ck_assert_uint_eq(got, 1);
+		ck_assert_uint_eq(stats_of(mm).mappings, 2);
+		must_load(mm, a, 1);
+	}
+	ck_assert_int_eq(error, 0);
+	must_load(mm, got, 1);
+	must_fault(mm, a);
+	end_space(mm);
+}
+END_TEST
+
 /* ---- The short mutex ---- */
 
 static uint64_t points_seen;
@@ -837,7 +1038,7 @@ static int mutex_is_free(void *arg, enum mmshim_point point, uint64_t address)
 
 START_TEST(the_short_mutex_is_held_over_nothing_that_takes_long)
 {
-	struct mmshim_config config = gated(mmshim_protocols()[_i]);
+	struct mmshim_config config = gated_kind(_i);
 	const uint64_t wanted = 1 << MMSHIM_IN_ALLOC | 1 << MMSHIM_IN_IO | 1 << MMSHIM_AFTER_ZAP |
 				1 << MMSHIM_BEFORE_GRACE;
 
@@ -855,6 +1056,72 @@ START_TEST(the_short_mutex_is_held_over_nothing_that_takes_long)
 	ck_assert_uint_eq(points_seen & wanted, wanted);
 	ck_assert_uint_gt(stats_of(mm).short_holds, 0);
 	ck_assert_uint_gt(stats_of(mm).short_max_ns, 0);
+	end_space(mm);
+}
+END_TEST
+
+/* ---- How long munmap holds for write ---- */
+
+static int slow_zap(void *arg, enum mmshim_point point, uint64_t address)
+{
+	(void)arg, (void)address;
+	if (point == MMSHIM_AFTER_ZAP)
+		sleep_ns(40000000);
+	return 0;
+}
+
+START_TEST(what_takes_long_is_done_when_the_lock_is_shared)
+{
+	struct mmshim_config config = space_config(_i);
+	bool shares = config.unmap != MMSHIM_UNMAP_EXCLUSIVE;
+
+	config.inject = slow_zap;
+	config.flags = MMSHIM_TIMES;
+	mm = make_space(&config);
+	uint64_t a = map(mm, MB);
+	must_store(mm, a, 1);
+	ck_assert_int_eq(mmshim_munmap(mm, a, MB), 0);
+	ck_assert_uint_eq(stats_of(mm).unmap_holds, config.unmap == MMSHIM_UNMAP_VM_DEAD ? 2 : 1);
+	ck_assert_uint_gt(stats_of(mm).unmap_ns, 0);
+	ck_assert_uint_ge(stats_of(mm).unmap_ns, stats_of(mm).unmap_max_ns);
+	ck_assert(shares == (stats_of(mm).unmap_max_ns < 40000000));
+	end_space(mm);
+}
+END_TEST
+
+/* ---- The end of a thread ---- */
+
+static void load_late(void *address)
+{
+	uint64_t word;
+
+	ck_assert_int_eq(mmshim_load(mm, *(uint64_t *)address, &word), 0);
+	ck_assert_ptr_nonnull(rl_mm_self(mm)->owner); /* no other thread can take it */
+}
+
+static pthread_key_t late;
+
+static void *load_and_end(void *address)
+{
+	uint64_t word;
+
+	ck_assert_int_eq(mmshim_load(mm, *(uint64_t *)address, &word), 0);
+	pthread_setspecific(late, address);
+	return NULL;
+}
+
+START_TEST(a_destructor_may_still_use_it)
+{
+	pthread_t thread;
+
+	make("mmap-sem", MMSHIM_UNMAP_EXCLUSIVE, NULL);
+	uint64_t a = map(mm, MB);
+	must_store(mm, a, 1); /* so that ours is the key that was made before */
+	ck_assert_int_eq(pthread_key_create(&late, load_late), 0);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_int_eq(pthread_create(&thread, NULL, load_and_end, &a), 0);
+		pthread_join(thread, NULL);
+	}
 	end_space(mm);
 }
 END_TEST
@@ -889,6 +1156,29 @@ START_TEST(reclaim_leaves_a_range_alone_that_somebody_holds)
 }
 END_TEST
 
+START_TEST(reclaim_that_waits_is_found_out)
+{
+	struct mmshim_config config = gated("fine");
+	struct other writer;
+
+	config.mutant = "blocking-reclaim";
+	config.frames = 64;
+	config.swap = 512;
+	config.fault_range = 4 * MMSHIM_PAGE;
+	mm = make_space(&config);
+	uint64_t a = map(mm, 4 * MMSHIM_PAGE), b = map(mm, 4 * MB);
+	must_store(mm, a, 1);
+	arm(MMSHIM_BEFORE_INSTALL); /* it holds a's range for read */
+	start(&writer, STORE, a + MMSHIM_PAGE, 0);
+	wait_for_gate();
+	for (uint64_t i = 0; i < 70; i++)
+		must_store(mm, b + i * MMSHIM_PAGE, i);
+	open_gate();
+	ck_assert_int_eq(join(&writer), 0);
+	end_in_violation("reclaim has waited");
+}
+END_TEST
+
 START_TEST(while_all_is_pinned_nothing_is_reclaimed)
 {
 	struct mmshim_config config = gated("mmap-sem");
@@ -913,10 +1203,11 @@ int main(void)
 {
 	Suite *suite = suite_create("races");
 	TCase *tc = tcase_create("races");
-	int n = n_spaces() / 3;
+	int n = n_kinds();
 
 	tcase_set_timeout(tc, 60);
-	tcase_add_loop_test(tc, no_page_is_installed_in_a_mapping_that_is_gone, 0, n);
+	tcase_add_loop_test(tc, no_page_is_installed_in_a_mapping_that_is_gone, 0, 2 * n_spaces());
+	tcase_add_test(tc, no_page_is_populated_in_a_mapping_that_is_gone);
 	tcase_add_test(tc, a_retried_fault_uses_the_mapping_that_is_there_by_then);
 	tcase_add_loop_test(tc, disjoint_work_does_not_wait_for_a_disk, 0, 2);
 	tcase_add_loop_test(tc, disjoint_work_does_not_wait_for_memory, 0, 2);
@@ -928,15 +1219,21 @@ int main(void)
 	tcase_add_test(tc, to_use_one_that_was_merged_away_is_found_out);
 	tcase_add_test(tc, a_fixed_mapping_revokes_a_reservation);
 	tcase_add_test(tc, a_reservation_that_is_not_checked_maps_over_another);
+	tcase_add_loop_test(tc, a_fixed_mapping_over_converted_ones_takes_its_range, 0, 2);
+	tcase_add_test(tc, a_fixed_mapping_looks_again_at_what_it_replaces);
 	tcase_add_loop_test(tc, two_open_addresses_are_never_the_same, 0, 2);
 	tcase_add_loop_test(tc, a_dead_mapping_shows_its_content_or_faults, 0, n);
 	tcase_add_loop_test(tc, between_its_phases_a_fixed_mapping_slips_in_and_is_unmapped, 0, n);
+	tcase_add_loop_test(tc, what_slips_in_and_is_not_converted_is_unmapped_with_everything, 0,
+			    2);
 	tcase_add_test(tc, without_the_mark_a_fault_finds_zeros);
 	tcase_add_test(tc, a_small_unmap_is_not_done_in_phases);
 	tcase_add_loop_test(tc, a_detached_mapping_faults_and_its_hole_stays_empty, 0, n);
 	tcase_add_loop_test(tc, beside_a_stack_there_is_no_downgrade, 0, n);
 	tcase_add_test(tc, a_stack_that_grows_while_its_tables_are_freed_is_found_out);
 	tcase_add_loop_test(tc, populate_never_populates_another_mapping, 0, 3);
+	tcase_add_loop_test(tc, populate_does_not_mistake_another_mapping_for_its_own, 0, 2);
+	tcase_add_loop_test(tc, populate_goes_on_beyond_another_mapping, 0, 3);
 	tcase_add_loop_test(tc, no_tlb_has_what_was_unmapped, 0, n);
 	tcase_add_test(tc, a_hit_after_munmap_is_found_out);
 	tcase_add_loop_test(tc, two_faults_of_one_page_leave_one_frame, 0, n);
@@ -945,8 +1242,12 @@ int main(void)
 	tcase_add_test(tc, a_lost_frame_is_found_out);
 	tcase_add_test(tc, a_table_that_a_neighbour_uses_is_found_out);
 	tcase_add_loop_test(tc, a_failure_changes_nothing, 0, n);
+	tcase_add_loop_test(tc, a_move_that_fails_loses_nothing, 0, n);
 	tcase_add_loop_test(tc, the_short_mutex_is_held_over_nothing_that_takes_long, 0, n);
+	tcase_add_loop_test(tc, what_takes_long_is_done_when_the_lock_is_shared, 0, n_spaces());
+	tcase_add_test(tc, a_destructor_may_still_use_it);
 	tcase_add_test(tc, reclaim_leaves_a_range_alone_that_somebody_holds);
+	tcase_add_test(tc, reclaim_that_waits_is_found_out);
 	tcase_add_loop_test(tc, while_all_is_pinned_nothing_is_reclaimed, 0, 2);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);

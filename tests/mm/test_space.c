@@ -100,6 +100,10 @@ START_TEST(a_fixed_mapping_replaces_and_noreplace_does_not)
 	ck_assert_int_eq(
 	    mmshim_mmap(mm, a + 4 * MMSHIM_PAGE, MMSHIM_PAGE, RW, noreplace, NULL, 0, &b), 0);
 	ck_assert_uint_eq(b, a + 4 * MMSHIM_PAGE);
+	must_store(mm, a, 6);
+	ck_assert_int_eq(mmshim_mmap(mm, a, MMSHIM_PAGE, RW, noreplace | MMSHIM_FIXED, NULL, 0, &b),
+			 EEXIST);
+	must_load(mm, a, 6);
 	end_space(mm);
 }
 END_TEST
@@ -231,6 +235,43 @@ START_TEST(the_heap_grows_and_shrinks)
 	ck_assert_int_eq(mmshim_brk(mm, start + MB, NULL), ENOMEM);
 	ck_assert_int_eq(mmshim_brk(mm, 0, &end), 0);
 	ck_assert_uint_eq(end, start + MMSHIM_PAGE);
+	/* It ends where addresses end. */
+	ck_assert_int_eq(mmshim_brk(mm, MMSHIM_TOP + MMSHIM_PAGE, NULL), ENOMEM);
+	ck_assert_int_eq(mmshim_brk(mm, UINT64_MAX - MMSHIM_PAGE + 1, NULL), ENOMEM);
+	ck_assert_int_eq(mmshim_brk(mm, UINT64_MAX, NULL), ENOMEM);
+	must_load(mm, start, 0);
+	ck_assert_uint_eq(stats_of(mm).mappings, 2);
+	end_space(mm);
+}
+END_TEST
+
+/* The first page and the last one are as good as others. */
+START_TEST(addresses_reach_from_the_first_page_to_the_last)
+{
+	const uint64_t last = MMSHIM_TOP - MMSHIM_PAGE, first = MMSHIM_PAGE;
+	uint64_t got;
+
+	make(_i);
+	ck_assert_int_eq(mmshim_mmap(mm, last, 1, RW, MMSHIM_FIXED, NULL, 0, &got), 0);
+	ck_assert_int_eq(mmshim_mmap(mm, first, 1, RW, MMSHIM_FIXED, NULL, 0, &got), 0);
+	must_store(mm, last + MMSHIM_PAGE - 1, 1);
+	must_store(mm, first, 2);
+	must_fault(mm, first - 1);
+	must_fault(mm, last + MMSHIM_PAGE);
+	/* Nothing can be added above. */
+	ck_assert_int_eq(mmshim_mmap(mm, last, MMSHIM_PAGE + 1, RW, MMSHIM_FIXED, NULL, 0, &got),
+			 EINVAL);
+	ck_assert_int_eq(mmshim_mremap(mm, last, MMSHIM_PAGE, 2 * MMSHIM_PAGE, &got), 0);
+	ck_assert_uint_ne(got, last);
+	must_load(mm, got, 1);
+	/* All there is, most of it not mapped. */
+	ck_assert_int_eq(mmshim_populate(mm, first, last), ENOMEM);
+	ck_assert_int_eq(mmshim_mprotect(mm, first, last, MMSHIM_READ), ENOMEM);
+	ck_assert_int_eq(mmshim_dontneed(mm, first, last), ENOMEM);
+	ck_assert_uint_eq(stats_of(mm).frames_used, 3);
+	ck_assert_int_eq(mmshim_munmap(mm, first, last), 0);
+	ck_assert_uint_eq(stats_of(mm).mappings, 0);
+	ck_assert_uint_eq(stats_of(mm).frames_used, 0);
 	end_space(mm);
 }
 END_TEST
@@ -384,6 +425,13 @@ START_TEST(populate_leaves_nothing_to_fault)
 	ck_assert_int_eq(mmshim_dontneed(mm, a, MB), 0);
 	ck_assert_int_eq(mmshim_populate(mm, a, 2 * MB), ENOMEM);
 	ck_assert_uint_eq(stats_of(mm).frames_used, 256);
+	/* What is not mapped, or not allowed, keeps nobody from the rest. */
+	ck_assert_int_eq(mmshim_dontneed(mm, a, MB), 0);
+	ck_assert_int_eq(mmshim_munmap(mm, a + MMSHIM_PAGE, 2 * MMSHIM_PAGE), 0);
+	ck_assert_int_eq(mmshim_mprotect(mm, a + 8 * MMSHIM_PAGE, MMSHIM_PAGE, 0), 0);
+	ck_assert_int_eq(mmshim_populate(mm, a, MB), ENOMEM);
+	ck_assert_uint_eq(stats_of(mm).frames_used, 253);
+	ck_assert_int_eq(mmshim_populate(mm, a + 3 * MMSHIM_PAGE, MB - 3 * MMSHIM_PAGE), 0);
 	end_space(mm);
 }
 END_TEST
@@ -443,6 +491,27 @@ START_TEST(a_child_has_what_was_swapped_out)
 }
 END_TEST
 
+START_TEST(what_only_the_child_has_left_is_reclaimed)
+{
+	struct mmshim_config config = space_config(_i);
+	struct mmshim *child;
+
+	config.frames = 64;
+	config.swap = 512;
+	mm = make_space(&config);
+	uint64_t a = map(mm, 128 * MMSHIM_PAGE);
+	for (uint64_t i = 0; i < 64; i++)
+		must_store(mm, a + i * MMSHIM_PAGE, i);
+	ck_assert_int_eq(mmshim_fork(mm, &child), 0);
+	end_space(mm);
+	for (uint64_t i = 0; i < 128; i++)
+		must_store(child, a + i * MMSHIM_PAGE, 1000 + i);
+	for (uint64_t i = 0; i < 128; i++)
+		must_load(child, a + i * MMSHIM_PAGE, 1000 + i);
+	end_space(child);
+}
+END_TEST
+
 START_TEST(memory_that_cannot_be_had_is_an_error)
 {
 	struct mmshim_config config = space_config(_i);
@@ -456,6 +525,7 @@ START_TEST(memory_that_cannot_be_had_is_an_error)
 		if (mmshim_store(mm, a + i * MMSHIM_PAGE, i) == ENOMEM)
 			error++;
 	ck_assert_int_eq(error, 16);
+	ck_assert_int_eq(mmshim_populate(mm, a, 32 * MMSHIM_PAGE), ENOMEM);
 	ck_assert_int_eq(mmshim_munmap(mm, a, 8 * MMSHIM_PAGE), 0);
 	must_store(mm, a + 31 * MMSHIM_PAGE, 1);
 	end_space(mm);
@@ -525,6 +595,32 @@ START_TEST(tables_go_with_what_they_map)
 }
 END_TEST
 
+START_TEST(tables_go_with_what_is_moved_away)
+{
+	const uint64_t low = UINT64_C(1) << 33;
+	uint64_t before, a, got;
+
+	make(_i);
+	map(mm, MMSHIM_PAGE); /* so that those of the new places are there */
+	before = stats_of(mm).tables;
+	for (uint64_t at = low; at < low + 400 * MB; at += 4 * MB) {
+		const uint64_t last = at + 2 * MB - MMSHIM_PAGE;
+
+		ck_assert_int_eq(
+		    mmshim_mmap(mm, last, MMSHIM_PAGE, RW, MMSHIM_FIXED, NULL, 0, &got), 0);
+		ck_assert_int_eq(
+		    mmshim_mmap(mm, at + 2 * MB, MMSHIM_PAGE, 0, MMSHIM_FIXED, NULL, 0, &got), 0);
+		must_store(mm, last, at);
+		ck_assert_int_eq(mmshim_mremap(mm, last, MMSHIM_PAGE, 2 * MMSHIM_PAGE, &a), 0);
+		must_load(mm, a, at);
+	}
+	for (int i = 0; i < 300; i++)
+		ck_assert_int_eq(mmshim_munmap(mm, map(mm, MMSHIM_PAGE), MMSHIM_PAGE), 0);
+	ck_assert_uint_le(stats_of(mm).tables, before + 8);
+	end_space(mm);
+}
+END_TEST
+
 START_TEST(bad_arguments_are_refused_and_change_nothing)
 {
 	make(_i);
@@ -546,7 +642,29 @@ START_TEST(bad_arguments_are_refused_and_change_nothing)
 	ck_assert_int_eq(mmshim_load(NULL, a, &seen), EINVAL);
 	ck_assert_int_eq(mmshim_load(mm, a, NULL), EINVAL);
 	ck_assert_int_eq(mmshim_fault(mm, a, RW), EINVAL);
+	ck_assert_int_eq(mmshim_mremap(mm, a, MB, UINT64_MAX, &got), EINVAL);
+	ck_assert_int_eq(mmshim_mremap(mm, a, MB, MMSHIM_TOP, &got), ENOMEM);
+	ck_assert_int_eq(mmshim_mmap(mm, 0, MMSHIM_TOP - MMSHIM_PAGE, RW, 0, NULL, 0, &got),
+			 ENOMEM);
+	ck_assert_int_eq(mmshim_munmap(mm, UINT64_MAX - MMSHIM_PAGE + 1, MMSHIM_PAGE), EINVAL);
+	ck_assert_int_eq(mmshim_populate(mm, a, UINT64_MAX - 1), EINVAL);
 	ck_assert_uint_eq(stats_of(mm).mappings, 1);
+
+	struct mmshim *another = make_space(NULL);
+	struct mmshim_file *file, *foreign;
+	ck_assert_int_eq(mmshim_file_open(mm, 0, 0, &file), EINVAL);
+	ck_assert_int_eq(mmshim_file_open(mm, UINT64_MAX, 0, &file), EINVAL);
+	ck_assert_int_eq(mmshim_file_open(mm, 4, 0, &file), 0);
+	ck_assert_int_eq(mmshim_file_open(another, 4, 0, &foreign), 0);
+	ck_assert_int_eq(mmshim_mmap(mm, 0, MB, RW, 0, foreign, 0, &got), EINVAL);
+	ck_assert_int_eq(mmshim_file_write(mm, foreign, 0, a, MMSHIM_PAGE), EINVAL);
+	ck_assert_int_eq(mmshim_file_write(mm, file, 1, a, MMSHIM_PAGE), EINVAL);
+	ck_assert_int_eq(mmshim_file_write(mm, file, MMSHIM_PAGE, a, 4 * MMSHIM_PAGE), EINVAL);
+	ck_assert_int_eq(mmshim_file_write(mm, file, 0, a, UINT64_MAX), EINVAL);
+	ck_assert_int_eq(mmshim_file_write(mm, file, 0, UINT64_MAX - 4095, 2 * MMSHIM_PAGE),
+			 EFAULT);
+	ck_assert_uint_eq(got, 1);
+	end_space(another);
 	end_space(mm);
 }
 END_TEST
@@ -610,6 +728,7 @@ int main(void)
 	tcase_add_loop_test(tc, mremap_moves_the_content, 0, n);
 	tcase_add_loop_test(tc, dontneed_leaves_zeros, 0, n);
 	tcase_add_loop_test(tc, the_heap_grows_and_shrinks, 0, n);
+	tcase_add_loop_test(tc, addresses_reach_from_the_first_page_to_the_last, 0, n);
 	tcase_add_loop_test(tc, a_stack_grows_where_it_is_touched, 0, n);
 	tcase_add_loop_test(tc, files_are_shared_or_copied, 0, n);
 	tcase_add_loop_test(tc, what_is_left_of_a_file_is_where_it_was, 0, n);
@@ -619,10 +738,12 @@ int main(void)
 	tcase_add_loop_test(tc, populate_leaves_nothing_to_fault, 0, n);
 	tcase_add_loop_test(tc, memory_is_reclaimed_into_swap_and_comes_back, 0, n);
 	tcase_add_loop_test(tc, a_child_has_what_was_swapped_out, 0, n);
+	tcase_add_loop_test(tc, what_only_the_child_has_left_is_reclaimed, 0, n);
 	tcase_add_loop_test(tc, memory_that_cannot_be_had_is_an_error, 0, n);
 	tcase_add_loop_test(tc, a_file_is_written_from_memory, 0, n);
 	tcase_add_loop_test(tc, others_can_look_at_it, 0, n);
 	tcase_add_loop_test(tc, tables_go_with_what_they_map, 0, n);
+	tcase_add_loop_test(tc, tables_go_with_what_is_moved_away, 0, n);
 	tcase_add_loop_test(tc, bad_arguments_are_refused_and_change_nothing, 0, n);
 	tcase_add_test(once, a_configuration_that_makes_no_sense_is_refused);
 	tcase_add_test(once, every_name_is_there);

@@ -4,6 +4,7 @@
 # on purpose.
 # Usage: tool.sh SOURCE_ROOT PROGRAM
 . "$1/tests/support/tap.sh"
+source=$1
 mm=$2
 protocols="mmap-sem mmap-sem-range retry populate coarse fine fine-chosen"
 workloads="ebizzy pft page_fault1 page_fault2 page_fault3 mmap1 mmap2 brk malloc-large malloc-small
@@ -11,7 +12,7 @@ workloads="ebizzy pft page_fault1 page_fault2 page_fault3 mmap1 mmap2 brk malloc
 
 helps() {
 	"$mm" --help >"$tap_dir/help" || return 1
-	for option in protocol unmap copy workload threads seconds engine backend check mutant json list; do
+	for option in protocol unmap copy workload size threads seconds engine backend check mutant json list; do
 		grep -F -- "--$option" "$tap_dir/help" || { echo "--$option is missing"; return 1; }
 	done
 }
@@ -65,6 +66,38 @@ measures() {
 		END
 }
 
+compares() { # munmap of one size: what others met while it populated, and while it unmapped
+	"$mm" --seconds 0.3 --threads 2 --protocol mmap-sem,fine --workload munmap --size 64 --unmap detach \
+		--json "$tap_dir/j" &&
+		python3 - "$tap_dir/j" <<-'END'
+			import json, sys
+			for r in json.load(open(sys.argv[1]))["results"]:
+			    assert [m["bytes"] for m in r["munmap"]] == [64 << 20], r
+			    for part in ("populating_ns", "unmapping_ns"):
+			        assert 0 < r[part]["p50"] <= r[part]["p999"] <= r["fault_ns"]["max"], r
+			    c = r["counters"]
+			    assert 0 < c["unmap_max_ns"] <= c["unmap_ns"] and c["unmap_holds"] > 0, r
+			    assert c["unmap_ns"] < r["munmap"][0]["ns"] * c["unmap_holds"], r
+		END
+}
+
+campaigns() { # a part of it; and a program that finds something fails it
+	"$source/tools/mm/report" "$mm" campaign --seconds 0.1 --part 5/140 | tee "$tap_dir/campaign" &&
+		grep -x '3 passed, 0 failed' "$tap_dir/campaign" &&
+		cat >"$tap_dir/liar" <<-END && chmod +x "$tap_dir/liar" &&
+			#!/bin/sh
+			exec "$mm" "\$@" --mutant lost-frame
+		END
+		exits 1 "$source/tools/mm/report" "$tap_dir/liar" campaign --seconds 2 --part 400/420 \
+			>"$tap_dir/campaign" 2>&1 &&
+		grep -x '0 passed, 1 failed' "$tap_dir/campaign"
+}
+
+tabulates() {
+	"$source/tools/mm/report" "$mm" latency --seconds 0.05 --rounds 1 --only tax | tee "$tap_dir/table" &&
+		[ "$(grep -cE '>= 0.95: (met|MISSED)' "$tap_dir/table")" = 7 ]
+}
+
 json_on_stdout() {
 	"$mm" --seconds 0.05 --protocol fine --json - 2>/dev/null | python3 -m json.tool
 }
@@ -83,12 +116,16 @@ check "refuses an engine that lacks what the protocol needs" \
 check "refuses an unknown mode of unmapping" refuses "$mm" --unmap --unmap nonsense
 check "refuses an unknown mode of copying" refuses "$mm" --copy --copy nonsense
 check "refuses a backend of another version" refuses "$mm" uffd --backend uffd
+check "refuses a size that munmap has not" refuses "$mm" --size --size 3
 check "refuses 0 threads" refuses "$mm" --threads --threads 0
 check "refuses 0 seconds" refuses "$mm" --seconds --seconds 0
 check "refuses a stray word" refuses "$mm" stray stray
 check "refuses an unwritable file before it starts" refuses "$mm" --json --json /nonexistent/file
 check "every workload, and the JSON of it" measures
 check "JSON alone on standard output" json_on_stdout
+check "others' lateness beside munmap" compares
+check "the campaign" campaigns
+check "the table" tabulates
 for protocol in $protocols; do
 	for unmap in exclusive vm-dead detach; do
 		check "nothing to object to $protocol, $unmap" judges --protocol $protocol --unmap $unmap

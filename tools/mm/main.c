@@ -29,6 +29,8 @@ static const char usage[] =
     "  --engine E         tree, list or sharded: of the protocols that lock ranges\n"
     "                     (default: tree)\n"
     "  --unmap MODE       exclusive, vm-dead or detach (default: exclusive)\n"
+    "  --size MB          of workload munmap: 1, 4, 16, 64, 256 or 1024, rather than all of\n"
+    "                     them in turn\n"
     "  --copy MODE        pin-mm, pin-pages, range or atomic-copy: how write(2) keeps its\n"
     "                     source in place (default: pin-mm)\n"
     "  --backend B        model; uffd and segv are not in this version (default: model)\n"
@@ -44,7 +46,8 @@ static const char usage[] =
     "\n"
     "fault_ns is how long faults took; of workloads munmap and false-conflicts, how long\n"
     "stores took of the threads that only touch memory of their own, one every 0.1 ms,\n"
-    "from when it was due: who is kept from several is late for each.\n"
+    "from when it was due: who is kept from several is late for each.  Workload munmap\n"
+    "adds those that were due while it populated, and while it unmapped.\n"
     "\n"
     "Exit status: 0 done, and nothing to object; 1 the oracle objects, and says to what,\n"
     "or a call failed; 2 a bad option.\n";
@@ -66,15 +69,20 @@ struct options {
 	unsigned threads;
 	int64_t duration;
 	uint64_t seed;
+	uint64_t size;
 	bool check, chose_protocol, chose_workload;
 	struct json_sink json;
+};
+
+struct percentiles {
+	uint64_t n, p50, p99, p999, max;
 };
 
 struct result {
 	uint64_t ops, violations, checked, rounds;
 	int64_t ns;
 	struct mmshim_stats stats; /* of the last round, counters of all */
-	uint64_t p50, p99, p999, max;
+	struct percentiles all, populating, unmapping;
 	uint64_t munmap_ns[SIZES], munmaps[SIZES];
 	char report[512];
 };
@@ -97,29 +105,53 @@ static int ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The latencies that threads took themselves. */
-static void sort_samples(struct run *run, struct result *result)
+static bool is_within(const struct spans *spans, int64_t t)
 {
+	unsigned lo = 0, hi = spans->n; /* they are in the order of time */
+
+	while (lo < hi) {
+		unsigned mid = (lo + hi) / 2;
+
+		if (spans->s[mid].end <= t)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo < spans->n && spans->s[lo].start <= t;
+}
+
+/* Of the samples that were due within these spans; NULL: of all. */
+static struct percentiles percentiles(const struct run *run, const struct spans *spans)
+{
+	struct percentiles p = { 0 };
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < run->n_workers; i++)
 		n += run->workers[i].n_samples;
-	int64_t *all = malloc((n + 1) * sizeof(*all));
-	if (!all)
+	int64_t *late = malloc((n + 1) * sizeof(*late));
+	if (!late)
 		bad_option("--threads", "out of memory");
-	n = 0;
-	for (unsigned i = 0; i < run->n_workers; i++) {
-		memcpy(all + n, run->workers[i].samples, run->workers[i].n_samples * sizeof(*all));
-		n += run->workers[i].n_samples;
+	for (unsigned i = 0; i < run->n_workers; i++)
+		for (uint32_t k = 0; k < run->workers[i].n_samples; k++) {
+			const struct sample *s = &run->workers[i].samples[k];
+
+			if (!spans || is_within(spans, s->due))
+				late[p.n++] = s->late;
+		}
+	qsort(late, p.n, sizeof(*late), ascending);
+	if (p.n) {
+		p.p50 = (uint64_t)late[p.n / 2];
+		p.p99 = (uint64_t)late[p.n * 99 / 100];
+		p.p999 = (uint64_t)late[p.n * 999 / 1000];
+		p.max = (uint64_t)late[p.n - 1];
 	}
-	qsort(all, n, sizeof(*all), ascending);
-	if (n) {
-		result->p50 = (uint64_t)all[n / 2];
-		result->p99 = (uint64_t)all[n * 99 / 100];
-		result->p999 = (uint64_t)all[n * 999 / 1000];
-		result->max = (uint64_t)all[n - 1];
-	}
-	free(all);
+	free(late);
+	return p;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
 }
 
 static void add_stats(struct mmshim *mm, struct result *result)
@@ -135,13 +167,15 @@ static void add_stats(struct mmshim *mm, struct result *result)
 		more[i] += sum[i];
 	now.short_holds += result->stats.short_holds;
 	now.short_ns += result->stats.short_ns;
-	if (result->stats.short_max_ns > now.short_max_ns)
-		now.short_max_ns = result->stats.short_max_ns;
+	now.short_max_ns = most(now.short_max_ns, result->stats.short_max_ns);
+	now.unmap_holds += result->stats.unmap_holds;
+	now.unmap_ns += result->stats.unmap_ns;
+	now.unmap_max_ns = most(now.unmap_max_ns, result->stats.unmap_max_ns);
 	result->stats = now;
-	result->p50 = now.fault_p50_ns;
-	result->p99 = now.fault_p99_ns;
-	result->p999 = now.fault_p999_ns;
-	result->max = now.fault_max_ns;
+	result->all = (struct percentiles){ .p50 = now.fault_p50_ns,
+					    .p99 = now.fault_p99_ns,
+					    .p999 = now.fault_p999_ns,
+					    .max = now.fault_max_ns };
 }
 
 static void judge(struct mmshim *mm, struct result *result)
@@ -216,6 +250,7 @@ static void play(const struct workload *workload, const struct mmshim_config *co
 		bad_option("--engine", "%s cannot be made here: %s", config->protocol,
 			   run ? strerror(error) : "out of memory");
 	run->workload = workload;
+	run->size = opt->size;
 	run->n_workers = opt->threads > workload->threads ? opt->threads : workload->threads;
 	start_workers(run, opt, seed);
 	pthread_barrier_wait(&run->start);
@@ -233,8 +268,11 @@ static void play(const struct workload *workload, const struct mmshim_config *co
 			 atomic_load(&run->failed_in), strerror(atomic_load(&run->failed)));
 	}
 	add_stats(run->mm, result);
-	if (workload->own_latency)
-		sort_samples(run, result);
+	if (workload->own_latency) {
+		result->all = percentiles(run, NULL);
+		result->populating = percentiles(run, &run->populates);
+		result->unmapping = percentiles(run, &run->unmaps);
+	}
 	for (int i = 0; i < SIZES; i++) {
 		result->munmap_ns[i] += run->munmap_ns[i];
 		result->munmaps[i] += run->munmaps[i];
@@ -306,7 +344,9 @@ static json_t *counters_of(const struct mmshim_stats *s)
 		{ "segv", s->segv },
 		{ "coarse", s->coarse },
 		{ "fine", s->fine },
+		{ "committed", s->committed },
 		{ "revoked", s->revoked },
+		{ "given_up", s->given_up },
 		{ "slipped_in", s->slipped_in },
 		{ "no_downgrade", s->no_downgrade },
 		{ "merges", s->merges },
@@ -320,6 +360,9 @@ static json_t *counters_of(const struct mmshim_stats *s)
 		{ "short_holds", s->short_holds },
 		{ "short_ns", s->short_ns },
 		{ "short_max_ns", s->short_max_ns },
+		{ "unmap_holds", s->unmap_holds },
+		{ "unmap_ns", s->unmap_ns },
+		{ "unmap_max_ns", s->unmap_max_ns },
 	};
 	json_t *all = json_object();
 
@@ -340,33 +383,47 @@ static json_t *munmaps_of(const struct result *r)
 	return all;
 }
 
+static json_t *percentiles_of(const struct percentiles *p)
+{
+	return json_pack("{s:I, s:I, s:I, s:I}", "p50", (json_int_t)p->p50, "p99",
+			 (json_int_t)p->p99, "p999", (json_int_t)p->p999, "max",
+			 (json_int_t)p->max);
+}
+
 static json_t *as_json(const struct options *opt, const char *protocol,
 		       const struct workload *workload, const struct result *r)
 {
-	json_t *row = json_pack(
-	    "{s:s, s:s, s:i, s:I, s:I, s:f, s:{s:I, s:I, s:I, s:I}, s:o, s:I}", "protocol",
-	    protocol, "workload", workload->name, "threads",
-	    (int)(opt->threads > workload->threads ? opt->threads : workload->threads),
-	    "violations", (json_int_t)r->violations, "checked", (json_int_t)r->checked, "ops_per_s",
-	    (double)r->ops * NS_PER_S / (double)(r->ns ? r->ns : 1), "fault_ns", "p50",
-	    (json_int_t)r->p50, "p99", (json_int_t)r->p99, "p999", (json_int_t)r->p999, "max",
-	    (json_int_t)r->max, "counters", counters_of(&r->stats), "seed", (json_int_t)opt->seed);
+	json_t *row =
+	    json_pack("{s:s, s:s, s:i, s:I, s:I, s:f, s:o, s:o, s:I}", "protocol", protocol,
+		      "workload", workload->name, "threads",
+		      (int)(opt->threads > workload->threads ? opt->threads : workload->threads),
+		      "violations", (json_int_t)r->violations, "checked", (json_int_t)r->checked,
+		      "ops_per_s", (double)r->ops * NS_PER_S / (double)(r->ns ? r->ns : 1),
+		      "fault_ns", percentiles_of(&r->all), "counters", counters_of(&r->stats),
+		      "seed", (json_int_t)opt->seed);
 
-	if (strcmp(workload->name, "munmap") == 0)
+	if (strcmp(workload->name, "munmap") == 0) {
 		json_object_set_new(row, "munmap", munmaps_of(r));
+		json_object_set_new(row, "populating_ns", percentiles_of(&r->populating));
+		json_object_set_new(row, "unmapping_ns", percentiles_of(&r->unmapping));
+	}
 	if (r->violations)
 		json_object_set_new(row, "report", json_string(r->report));
 	return row;
 }
 
+static void print_latencies(FILE *text, const struct percentiles *p)
+{
+	fprintf(text, "p50 %7.1f  p99 %8.1f  p99.9 %8.1f  max %9.1f us", (double)p->p50 / 1e3,
+		(double)p->p99 / 1e3, (double)p->p999 / 1e3, (double)p->max / 1e3);
+}
+
 static void print_row(FILE *text, const char *protocol, const struct workload *workload,
 		      const struct result *r)
 {
-	fprintf(text,
-		"%-14s %-15s %12.0f op/s  faults p50 %7.1f  p99 %8.1f  p99.9 %8.1f  max %9.1f us",
-		protocol, workload->name, (double)r->ops * NS_PER_S / (double)(r->ns ? r->ns : 1),
-		(double)r->p50 / 1e3, (double)r->p99 / 1e3, (double)r->p999 / 1e3,
-		(double)r->max / 1e3);
+	fprintf(text, "%-14s %-15s %12.0f op/s  faults ", protocol, workload->name,
+		(double)r->ops * NS_PER_S / (double)(r->ns ? r->ns : 1));
+	print_latencies(text, &r->all);
 	if (r->checked)
 		fprintf(text, "  %" PRIu64 " accesses judged", r->checked);
 	fputc('\n', text);
@@ -375,6 +432,13 @@ static void print_row(FILE *text, const char *protocol, const struct workload *w
 			fprintf(text, "  munmap of %5" PRIu64 " MB: %9.1f us\n",
 				(uint64_t)1 << 2 * i,
 				(double)r->munmap_ns[i] / (double)r->munmaps[i] / 1e3);
+	if (r->unmapping.n) {
+		fputs("  while it populates: ", text);
+		print_latencies(text, &r->populating);
+		fputs("\n  while it unmaps:    ", text);
+		print_latencies(text, &r->unmapping);
+		fputc('\n', text);
+	}
 	fflush(text);
 }
 
@@ -468,6 +532,16 @@ static void choose_backend(const char *word)
 	find_name("--backend", word, backends, later);
 }
 
+static uint64_t choose_size(const char *word)
+{
+	uint64_t n = parse_number("--size", word, 1, 1024);
+
+	for (int i = 0; i < SIZES; i++)
+		if (n == (uint64_t)1 << 2 * i)
+			return MB(n);
+	bad_option("--size", "%s is none of 1, 4, 16, 64, 256 and 1024", word);
+}
+
 /* Where the broken thing matters. */
 static void choose_for_mutant(struct options *opt, const char *name)
 {
@@ -547,6 +621,7 @@ static struct options parse(int argc, char **argv)
 		{ "workload", required_argument, NULL, 'w' },
 		{ "engine", required_argument, NULL, 'e' },
 		{ "unmap", required_argument, NULL, 'u' },
+		{ "size", required_argument, NULL, 'z' },
 		{ "copy", required_argument, NULL, 'c' },
 		{ "backend", required_argument, NULL, 'b' },
 		{ "threads", required_argument, NULL, 't' },
@@ -584,6 +659,9 @@ static struct options parse(int argc, char **argv)
 			break;
 		case 'c':
 			opt.config.copy = (enum mmshim_copy)find_number("--copy", optarg, copies);
+			break;
+		case 'z':
+			opt.size = choose_size(optarg);
 			break;
 		case 'b':
 			choose_backend(optarg);

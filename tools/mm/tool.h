@@ -17,7 +17,20 @@
 #define MB(n)	 ((uint64_t)(n) << 20)
 #define RW	 (MMSHIM_READ | MMSHIM_WRITE)
 
-enum { MAX_THREADS = 256, SAMPLES = 1 << 18, SIZES = 8 };
+enum { MAX_THREADS = 256, SAMPLES = 1 << 18, SIZES = 6, MAX_SPANS = 4096 };
+
+/* How late a store was, that was due then. */
+struct sample {
+	int64_t due, late;
+};
+
+/* When a thread was at it. */
+struct spans {
+	struct {
+		int64_t start, end;
+	} s[MAX_SPANS];
+	unsigned n;
+};
 
 struct worker {
 	struct run *run;
@@ -26,8 +39,8 @@ struct worker {
 	pthread_t thread;
 	uint64_t ops;
 	struct mmshim_file *file;
-	uint64_t area;	  /* what it has mapped for itself */
-	int64_t *samples; /* of latencies, where the workload takes its own */
+	uint64_t area;		/* what it has mapped for itself */
+	struct sample *samples; /* where the workload takes its own */
 	uint32_t n_samples;
 };
 
@@ -41,8 +54,10 @@ struct run {
 	unsigned n_workers;
 	atomic_bool stop;
 	pthread_barrier_t start;
-	uint64_t area;				   /* what all share */
+	uint64_t area; /* what all share */
+	uint64_t size; /* that munmap is to keep to; 0: all sizes in turn */
 	uint64_t munmap_ns[SIZES], munmaps[SIZES]; /* by size: 1 MB and up, fourfold each */
+	struct spans populates, unmaps;		   /* of one thread */
 	_Atomic int failed;			   /* an errno that should not have been */
 	const char *_Atomic failed_in;
 };
@@ -65,7 +80,7 @@ void must(struct run *, int error, const char *call);
 uint64_t map_area(struct run *, uint64_t length, unsigned flags, struct mmshim_file *);
 void unmap_area(struct run *, uint64_t address, uint64_t length);
 void touch(struct run *, uint64_t address, uint64_t length);
-void sample(struct worker *, int64_t ns);
+void sample(struct worker *, int64_t due);
 
 /* Delays at the points, at random, so that what is rare gets likely; and failures, where
  * the workload can do with them. */

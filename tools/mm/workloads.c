@@ -41,12 +41,12 @@ void touch(struct run *run, uint64_t address, uint64_t length)
 		must(run, mmshim_store(run->mm, at, at), "store");
 }
 
-void sample(struct worker *w, int64_t ns)
+void sample(struct worker *w, int64_t due)
 {
 	/* When it is full, later ones take the places of others. */
 	uint64_t i = w->n_samples < SAMPLES ? w->n_samples++ : rng_below(&w->rng, SAMPLES);
 
-	w->samples[i] = ns;
+	w->samples[i] = (struct sample){ due, clock_ns() - due };
 }
 
 /* ---- ebizzy: allocate a chunk, copy records into it, search it, free it ---- */
@@ -196,7 +196,8 @@ static void full_range(struct worker *w)
 	}
 }
 
-/* ---- munmap: how long it takes by size, and how long others' faults take meanwhile ---- */
+/* ---- munmap: how long it takes by size, and how long others' faults take while one thread
+ * populates, and unmaps ---- */
 
 /* A store is due every so often; one that another kept us from was late, and so are those that
  * were due meanwhile. */
@@ -211,7 +212,7 @@ static void touch_when_due(struct worker *w, uint64_t at, int64_t *due)
 		*due = clock_ns(); /* the clock's lateness is none of ours */
 	}
 	touch(w->run, at, MMSHIM_PAGE);
-	sample(w, clock_ns() - *due);
+	sample(w, *due);
 	w->ops++;
 }
 
@@ -231,19 +232,36 @@ static void touch_own(struct worker *w)
 	} while (!stopped(w));
 }
 
+static int64_t note_span(struct spans *spans, int64_t since)
+{
+	int64_t now = clock_ns();
+
+	if (spans->n < MAX_SPANS) {
+		spans->s[spans->n].start = since;
+		spans->s[spans->n++].end = now;
+	}
+	return now;
+}
+
 static void unmap_by_size(struct worker *w)
 {
+	const int64_t pause = NS_PER_S / 50; /* for the others to catch up */
 	struct run *run = w->run;
 
-	for (unsigned i = 0; !stopped(w); i = (i + 1) % 6) { /* up to 1 GB */
+	for (unsigned i = 0; !stopped(w); i = (i + 1) % SIZES) { /* up to 1 GB */
 		uint64_t size = MB(1) << 2 * i;
-		uint64_t area = map_area(run, size, 0, NULL);
 
-		touch(run, area, size);
-		int64_t since = clock_ns();
+		if (run->size && size != run->size)
+			continue;
+		int64_t begin = clock_ns();
+		uint64_t area = map_area(run, size, MMSHIM_POPULATE, NULL);
+		note_span(&run->populates, begin);
+		sleep_ns(pause);
+		int64_t populated = clock_ns();
 		unmap_area(run, area, size);
-		run->munmap_ns[i] += (uint64_t)(clock_ns() - since);
+		run->munmap_ns[i] += (uint64_t)(note_span(&run->unmaps, populated) - populated);
 		run->munmaps[i]++;
+		sleep_ns(pause);
 	}
 }
 
@@ -332,7 +350,8 @@ static const struct workload all[] = {
 	  .what = "short calls: the price of a full range, beside mmap-sem's",
 	  .step = full_range },
 	{ .name = "munmap",
-	  .what = "one thread unmaps 1 MB to 1 GB, the others fault; fault_ns is theirs",
+	  .what =
+	      "one thread populates and unmaps 1 MB to 1 GB, the others fault; fault_ns is theirs",
 	  .step = unmap_and_fault,
 	  .own_latency = true,
 	  .threads = 2 },

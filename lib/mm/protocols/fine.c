@@ -3,7 +3,8 @@
  * fine: the slides' protocol.  Lockers that have been converted take the range that they need,
  * all others take everything; an arbitrary range, whatever the mappings are.
  *
- *	mmap, known address, nothing there    that range, for write; then look again
+ *	mmap, known address, nothing there,   that range, for write; then look again
+ *	    or FIXED over converted mappings
  *	mmap, open address                    choose and reserve in one section of the short
  *	                                      mutex, then lock; the reservation tells
  *	                                      whether it was taken meanwhile
@@ -13,8 +14,6 @@
  *
  * Converted are anonymous memory, and files whose driver said so.  A reservation is
  * revoked by any write over it: fixed mappings, and whoever takes everything.
- *
- * coarse is the same with each range widened to the whole: the first step of a conversion.
  */
 #include <errno.h>
 #include <sched.h>
@@ -23,14 +22,6 @@
 #include "mm/oracle.h"
 #include "mm/protocols/fine.h"
 #include "mm/protocols/whole.h"
-
-static void lock(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end, bool write)
-{
-	if (mm->protocol == &rl_mm_coarse)
-		rl_mm_range_lock(mm, hold, RANGELOCK_FULL, write);
-	else
-		rl_mm_range_lock(mm, hold, start, end, write);
-}
 
 static bool is_converted(const struct vma_attr *a)
 {
@@ -82,25 +73,30 @@ static const struct vma *remember(struct mmshim *mm, uint64_t address)
 	return v;
 }
 
-int rl_mm_coarse_fault(struct mmshim *mm, uint64_t address, unsigned prot, bool grows,
-		       unsigned *attempts)
+int rl_mm_end_of_fault(struct mmshim *mm, const struct vma_attr *a, struct fault *f, int error)
+{
+	if (error < 0)
+		error = rl_mm_wait_for_fault(mm, a, f, error) ?: RETRY_LOOKUP;
+	return error;
+}
+
+int rl_mm_coarse_fault(struct mmshim *mm, struct fault *f, bool grows)
 {
 	struct hold hold = { 0 };
 	struct vma_attr a;
 	int error = EFAULT;
 
 	rl_mm_range_lock(mm, &hold, RANGELOCK_FULL, grows);
-	rl_mm_count(mm, C_COARSE);
-	if (grows ? rl_mm_grow(mm, address, &a) : rl_mm_lookup(mm, address, &a))
-		error = rl_mm_handle_fault(mm, &a, address, prot, 0);
+	if (grows ? rl_mm_grow(mm, f->address, &a) : rl_mm_lookup(mm, f->address, &a))
+		error = rl_mm_handle_fault(mm, &a, f);
 	rl_mm_range_unlock(mm, &hold);
-	return error < 0 ? rl_mm_wait_for_fault(mm, &a, address, error, attempts) ?: RETRY_LOOKUP
-			 : error;
+	return rl_mm_end_of_fault(mm, &a, f, error);
 }
 
 /* One attempt: RETRY_LOOKUP to begin again. */
-static int fine_fault(struct mmshim *mm, uint64_t address, unsigned prot, unsigned *attempts)
+static int fine_fault(struct mmshim *mm, struct fault *f)
 {
+	const uint64_t address = f->address;
 	struct rangelock_range range;
 	struct hold hold = { 0 };
 	struct vma_attr a, now;
@@ -110,13 +106,13 @@ static int fine_fault(struct mmshim *mm, uint64_t address, unsigned prot, unsign
 		kept = remember(mm, address);
 	if (!rl_mm_lookup(mm, address, &a)) {
 		if (rl_mm_growable(mm, address, &a))
-			return rl_mm_coarse_fault(mm, address, prot, true, attempts);
+			return rl_mm_coarse_fault(mm, f, true);
 		rl_mm_count(mm, C_MISS); /* at that moment nothing was mapped */
 		return EFAULT;
 	}
 	rl_mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
 	rl_mm_fault_range(mm, &a, address, &range);
-	lock(mm, &hold, range.start, range.end, false);
+	rl_mm_range_lock(mm, &hold, range.start, range.end, false);
 	if (kept)
 		rl_mm_vma_used(mm, kept, address);
 	if (mm->mutant == MUTANT_NO_RECHECK) {
@@ -124,48 +120,55 @@ static int fine_fault(struct mmshim *mm, uint64_t address, unsigned prot, unsign
 	} else if (!rl_mm_lookup(mm, address, &now) || !is_same(&a, &now, address)) {
 		rl_mm_range_unlock(mm, &hold);
 		rl_mm_count(mm, C_ABORT);
-		return rl_mm_coarse_fault(mm, address, prot, false, attempts);
+		return rl_mm_coarse_fault(mm, f, false);
 	}
 	/* What we hold keeps the attributes as they were copied; the VMA may be merged away. */
-	int error = rl_mm_handle_fault(mm, &now, address, prot, 0);
+	int error = rl_mm_handle_fault(mm, &now, f);
 	rl_mm_range_unlock(mm, &hold);
-	rl_mm_count(mm, C_FINE);
-	return error < 0 ? rl_mm_wait_for_fault(mm, &now, address, error, attempts) ?: RETRY_LOOKUP
-			 : error;
+	return rl_mm_end_of_fault(mm, &now, f, error);
 }
 
-static int fault(struct mmshim *mm, uint64_t address, unsigned prot)
+static int fault(struct mmshim *mm, struct fault *f)
 {
-	unsigned attempts = 0;
-	int error = fine_fault(mm, address, prot, &attempts);
+	int error = fine_fault(mm, f);
 
 	if (error == 0)
 		rl_mm_count(mm, C_SUCCESS);
 	while (error == RETRY_LOOKUP)
-		error = fine_fault(mm, address, prot, &attempts);
+		error = fine_fault(mm, f);
 	return error;
 }
 
 /* ---- mmap ---- */
 
-int rl_mm_coarse_map(struct mmshim *mm, struct map *map)
+static int map_coarsely(struct mmshim *mm, struct map *map)
 {
 	struct hold hold = { 0 };
 
 	rl_mm_range_lock_all(mm, &hold);
-	rl_mm_count(mm, C_COARSE);
 	int error = rl_mm_map_all(mm, map);
 	rl_mm_range_unlock(mm, &hold);
 	return error;
 }
 
+bool rl_mm_map_is_fine(struct mmshim *mm, const struct map *map)
+{
+	uint64_t start = map->attr.start, end = start + map->length;
+
+	return is_converted(&map->attr) &&
+	       (map->flags & MMSHIM_FIXED ? rl_mm_is_converted(mm, start, end)
+					  : rl_mm_is_empty(mm, start, end));
+}
+
 static int map_known(struct mmshim *mm, struct map *map)
 {
-	struct edit e = { .only_if_empty = true };
+	struct edit e = { .only_if_empty = !(map->flags & MMSHIM_FIXED) };
 	struct hold hold = { 0 };
+	int error = EEXIST;
 
-	lock(mm, &hold, map->attr.start, map->attr.start + map->length, true);
-	int error = rl_mm_map_held(mm, map, &e);
+	rl_mm_range_lock(mm, &hold, map->attr.start, map->attr.start + map->length, true);
+	if (rl_mm_map_is_fine(mm, map))
+		error = rl_mm_map_held(mm, map, &e);
 	rl_mm_range_unlock(mm, &hold);
 	return error;
 }
@@ -197,6 +200,8 @@ static int map_open(struct mmshim *mm, struct map *map)
 		return error;
 	rl_mm_point(mm, MMSHIM_AFTER_RESERVE, start);
 	error = rangelock_commit(&mm->range, &hold.req, NULL);
+	if (!error)
+		rl_mm_count(mm, C_COMMITTED);
 	if (error == ECANCELED) {
 		rl_mm_count(mm, C_REVOKED);
 		if (mm->mutant != MUTANT_NO_RESERVATION_CHECK)
@@ -205,10 +210,12 @@ static int map_open(struct mmshim *mm, struct map *map)
 	}
 	if (error) { /* ENOMEM: the reservation stands, or there is none */
 		rangelock_unreserve(&mm->range, &hold.req);
+		rl_mm_count(mm, C_GIVEN_UP);
 		return error;
 	}
 	hold.start = start;
 	hold.end = start + map->length;
+	rl_mm_range_count(mm, &hold);
 	map->attr.start = start;
 	error = rl_mm_map_held(mm, map, &e);
 	rl_mm_range_unlock(mm, &hold);
@@ -219,34 +226,40 @@ static int map(struct mmshim *mm, struct map *map)
 {
 	int error = EEXIST;
 
-	if (is_converted(&map->attr) && mm->protocol != &rl_mm_coarse) {
+	if (is_converted(&map->attr)) {
 		if (!map->known)
 			error = map_open(mm, map);
-		else if (rl_mm_is_empty(mm, map->attr.start, map->attr.start + map->length))
+		else if (rl_mm_map_is_fine(mm, map))
 			error = map_known(mm, map);
 	}
-	if (!error)
-		rl_mm_count(mm, C_FINE);
-	return error == 0 || (error == ENOMEM && map->known) ? error : rl_mm_coarse_map(mm, map);
+	return error == 0 || (error == ENOMEM && map->known) ? error : map_coarsely(mm, map);
 }
 
 /* ---- munmap ---- */
+
+static void lock_to_unmap(struct mmshim *mm, struct hold *hold, uint64_t start, uint64_t end)
+{
+	if (rl_mm_is_converted(mm, start, end)) {
+		rl_mm_range_lock(mm, hold, start, end, true);
+		if (rl_mm_is_converted(mm, start, end))
+			return;
+		rl_mm_range_unlock(mm, hold);
+	}
+	rl_mm_range_lock_all(mm, hold);
+}
 
 static int unmap(struct mmshim *mm, uint64_t start, uint64_t end)
 {
 	struct hold hold = { 0 };
 
-	if (rl_mm_is_converted(mm, start, end)) {
-		lock(mm, &hold, start, end, true);
-		if (rl_mm_is_converted(mm, start, end)) {
-			rl_mm_count(mm, C_FINE);
-			return rl_mm_unmap_held(mm, &hold, start, end);
-		}
-		rl_mm_range_unlock(mm, &hold);
-	}
-	rl_mm_range_lock_all(mm, &hold);
-	rl_mm_count(mm, C_COARSE);
+	lock_to_unmap(mm, &hold, start, end);
 	return rl_mm_unmap_held(mm, &hold, start, end);
+}
+
+/* Between the phases of vm-dead a mapping may have come that is not converted. */
+static void lock_again(struct mmshim *mm, struct hold *hold)
+{
+	lock_to_unmap(mm, hold, hold->start, hold->end);
 }
 
 /* ---- Reclaim and nested reads ---- */
@@ -289,23 +302,21 @@ void rl_mm_fine_lock_nested(struct mmshim *mm, struct hold *hold, uint64_t start
 		rl_mm_violation(mm, "a nested read answered errno %d", error);
 }
 
-#define FINE                                                                                \
-	.init = rl_mm_range_init, .end = rl_mm_range_end, .lock_all = rl_mm_range_lock_all, \
-	.lock_again = rl_mm_range_lock_again, .downgrade = rl_mm_range_downgrade,           \
-	.unlock = rl_mm_range_unlock, .map = map, .unmap = unmap, .fault = fault,           \
-	.populate = rl_mm_populate_by_faults
-
-const struct protocol rl_mm_fine = { .name = "fine",
-				     .needs = RANGELOCK_CAP_LOCK | RANGELOCK_CAP_RESERVE |
-					      RANGELOCK_CAP_NESTED,
-				     .needs_downgrade = true,
-				     FINE,
-				     .lock_range = rl_mm_range_lock,
-				     .try_page = rl_mm_fine_try_page,
-				     .lock_nested = rl_mm_fine_lock_nested };
-const struct protocol rl_mm_coarse = { .name = "coarse",
-				       .needs = RANGELOCK_CAP_LOCK,
-				       .needs_downgrade = true,
-				       FINE,
-				       .lock_range = rl_mm_range_lock_full,
-				       .try_page = rl_mm_whole_try_page };
+const struct protocol rl_mm_fine = {
+	.name = "fine",
+	.needs = RANGELOCK_CAP_LOCK | RANGELOCK_CAP_RESERVE | RANGELOCK_CAP_NESTED,
+	.needs_downgrade = true,
+	.init = rl_mm_range_init,
+	.end = rl_mm_range_end,
+	.lock_all = rl_mm_range_lock_all,
+	.lock_range = rl_mm_range_lock,
+	.lock_again = lock_again,
+	.downgrade = rl_mm_range_downgrade,
+	.unlock = rl_mm_range_unlock,
+	.try_page = rl_mm_fine_try_page,
+	.lock_nested = rl_mm_fine_lock_nested,
+	.map = map,
+	.unmap = unmap,
+	.fault = fault,
+	.populate = rl_mm_populate_by_faults,
+};

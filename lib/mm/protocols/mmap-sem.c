@@ -35,6 +35,7 @@ static void lock_all(struct mmshim *mm, struct hold *hold)
 {
 	pthread_mutex_lock(&mm->writers);
 	pthread_rwlock_wrlock(&mm->sem);
+	rl_mm_count(mm, C_COARSE);
 	*hold = (struct hold){ .end = UINT64_MAX, .write = true };
 }
 
@@ -47,6 +48,7 @@ static void lock_range(struct mmshim *mm, struct hold *hold, uint64_t start, uin
 		return;
 	}
 	pthread_rwlock_rdlock(&mm->sem);
+	rl_mm_count(mm, C_COARSE);
 	*hold = (struct hold){ .end = UINT64_MAX };
 }
 
@@ -75,45 +77,34 @@ static void unlock(struct mmshim *mm, struct hold *hold)
 /* Chunks under the read lock: what takes long is done between two of them. */
 enum { CHUNK_PAGES = 64 };
 
-/* From *at on; 0 at the chunk's end, RETRY_* to come again, or an errno. */
-static int populate_chunk(struct mmshim *mm, uint64_t *at, uint64_t stop, uint32_t birth,
-			  struct vma_attr *a)
-{
-	for (; *at < stop; *at += MMSHIM_PAGE) {
-		/* It may have gone, or be another's, since the last chunk. */
-		if (!rl_mm_lookup(mm, *at, a) || a->flags & VMA_DEAD || a->birth > birth)
-			return ENOMEM;
-		int error =
-		    rl_mm_allows(a, MMSHIM_READ)
-			? rl_mm_handle_fault(mm, a, *at,
-					     a->prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ,
-					     FAULT_MAY_DROP)
-			: 0;
-		if (error)
-			return error;
-	}
-	return 0;
-}
-
 static int populate(struct mmshim *mm, uint64_t start, uint64_t stop, uint32_t birth)
 {
-	unsigned attempts = 0;
-	uint64_t at = start;
-	int error = 0;
+	struct fault f = { .address = start, .birth = birth, .may_drop = true };
+	int error = 0, missing = 0;
 
-	while (!error && at < stop) {
+	while (!error && f.address < stop) {
 		struct hold hold = { 0 };
 		struct vma_attr a;
-		uint64_t chunk = at + CHUNK_PAGES * MMSHIM_PAGE;
 
 		lock_range(mm, &hold, start, stop, false);
-		error = populate_chunk(mm, &at, chunk < stop ? chunk : stop, birth, &a);
+		/* It may have gone, or be another's, since the last chunk. */
+		for (int i = 0; i < CHUNK_PAGES && rl_mm_populate_next(mm, &f, stop, &a, &missing);
+		     i++) {
+			error = rl_mm_handle_fault(mm, &a, &f);
+			if (error == EFAULT)
+				missing = ENOMEM;
+			else if (error)
+				break;
+			f.address += MMSHIM_PAGE;
+			f.attempts = 0;
+			error = 0;
+		}
 		unlock(mm, &hold);
 		if (error < 0)
-			error = rl_mm_wait_for_fault(mm, &a, at, error, &attempts);
-		rl_mm_point(mm, MMSHIM_IN_POPULATE, at);
+			error = rl_mm_wait_for_fault(mm, &a, &f, error);
+		rl_mm_point(mm, MMSHIM_IN_POPULATE, f.address);
 	}
-	return error;
+	return error ? error : missing;
 }
 
 #define MMAP_SEM                                                                  \

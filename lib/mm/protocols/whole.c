@@ -4,15 +4,18 @@
 
 #include "mm/protocols/whole.h"
 
-static void populate_held(struct mmshim *mm, uint64_t start, uint64_t end)
+static int populate_held(struct mmshim *mm, uint64_t start, uint64_t end)
 {
+	struct fault f = { .address = start, .birth = UINT32_MAX };
 	struct vma_attr a;
+	int missing = 0;
 
-	for (uint64_t at = start; at < end; at += MMSHIM_PAGE)
-		if (!rl_mm_lookup(mm, at, &a) || !rl_mm_allows(&a, MMSHIM_READ) ||
-		    rl_mm_handle_fault(mm, &a, at,
-				       a.prot & MMSHIM_WRITE ? MMSHIM_WRITE : MMSHIM_READ, 0))
-			return;
+	for (; rl_mm_populate_next(mm, &f, end, &a, &missing); f.address += MMSHIM_PAGE) {
+		int error = rl_mm_handle_fault(mm, &a, &f);
+		if (error)
+			return error < 0 ? ENOMEM : error;
+	}
+	return missing;
 }
 
 int rl_mm_whole_map(struct mmshim *mm, struct map *map)
@@ -20,7 +23,6 @@ int rl_mm_whole_map(struct mmshim *mm, struct map *map)
 	struct hold hold = { 0 };
 
 	mm->protocol->lock_all(mm, &hold);
-	rl_mm_count(mm, C_COARSE);
 	int error = rl_mm_map_all(mm, map);
 	if (!error && map->flags & MMSHIM_POPULATE &&
 	    mm->protocol->populate == rl_mm_whole_populate) {
@@ -36,50 +38,41 @@ int rl_mm_whole_unmap(struct mmshim *mm, uint64_t start, uint64_t end)
 	struct hold hold = { 0 };
 
 	mm->protocol->lock_all(mm, &hold);
-	rl_mm_count(mm, C_COARSE);
 	return rl_mm_unmap_held(mm, &hold, start, end);
 }
 
-static int fault(struct mmshim *mm, uint64_t address, unsigned prot, unsigned flags)
+int rl_mm_whole_fault(struct mmshim *mm, struct fault *f)
 {
-	unsigned attempts = 0;
-	bool first = true;
-
-	for (;;) {
+	for (bool first = true;; first = false) {
 		struct hold hold = { 0 };
 		struct vma_attr a;
 		int error = EFAULT;
 
 		mm->protocol->lock_range(mm, &hold, 0, MMSHIM_TOP, false);
-		if (rl_mm_lookup(mm, address, &a) || rl_mm_grow(mm, address, &a)) {
-			rl_mm_point(mm, MMSHIM_AFTER_LOOKUP, address);
-			error = rl_mm_handle_fault(mm, &a, address, prot, flags);
+		if (rl_mm_lookup(mm, f->address, &a) || rl_mm_grow(mm, f->address, &a)) {
+			rl_mm_point(mm, MMSHIM_AFTER_LOOKUP, f->address);
+			error = rl_mm_handle_fault(mm, &a, f);
 		} else {
 			rl_mm_count(mm, C_MISS);
 		}
 		mm->protocol->unlock(mm, &hold);
-		if (error >= 0) {
-			rl_mm_count(mm, first ? C_SUCCESS : C_COARSE);
+		if (error == 0 && first)
+			rl_mm_count(mm, C_SUCCESS);
+		if (error >= 0)
 			return error;
-		}
 		/* The mapping may be another when we are back; the second try waits with the lock. */
 		if (error == RETRY_IO)
-			flags &= ~FAULT_MAY_DROP;
-		error = rl_mm_wait_for_fault(mm, &a, address, error, &attempts);
+			f->may_drop = false;
+		error = rl_mm_wait_for_fault(mm, &a, f, error);
 		if (error)
 			return error;
-		first = false;
 	}
 }
 
-int rl_mm_whole_fault(struct mmshim *mm, uint64_t address, unsigned prot)
+int rl_mm_whole_fault_retrying(struct mmshim *mm, struct fault *f)
 {
-	return fault(mm, address, prot, 0);
-}
-
-int rl_mm_whole_fault_retrying(struct mmshim *mm, uint64_t address, unsigned prot)
-{
-	return fault(mm, address, prot, FAULT_MAY_DROP);
+	f->may_drop = true;
+	return rl_mm_whole_fault(mm, f);
 }
 
 int rl_mm_whole_populate(struct mmshim *mm, uint64_t start, uint64_t end, uint32_t birth)
@@ -88,8 +81,7 @@ int rl_mm_whole_populate(struct mmshim *mm, uint64_t start, uint64_t end, uint32
 
 	(void)birth;
 	mm->protocol->lock_all(mm, &hold);
-	int error = rl_mm_is_covered(mm, start, end) ? 0 : ENOMEM;
-	populate_held(mm, start, end);
+	int error = populate_held(mm, start, end);
 	mm->protocol->unlock(mm, &hold);
 	return error;
 }
