@@ -62,6 +62,14 @@ static void kick_all(struct list_node *x)
 		kick(m);
 }
 
+bool rl_list_wake_all(struct list_node *x)
+{
+	if (!rl_load(&x->waiters, seq_cst)) /* L14 */
+		return false;
+	wake_all(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
+	return true;
+}
+
 /* Have x woken when q stops being in its way.  False: it has left. */
 static bool stand_behind(struct list_node *x, struct list_node *q)
 {
@@ -71,8 +79,10 @@ static bool stand_behind(struct list_node *x, struct list_node *q)
 		if (waiters & WAITERS_CLOSED)
 			return false;
 		x->link = first_of(waiters);
-	} while (!rl_cas(&q->waiters, &waiters, (uintptr_t)x | (waiters & WAITERS_MASK), acq_rel,
-			 acquire)); /* O4 */
+	} while (!rl_cas(&q->waiters, &waiters, (uintptr_t)x | (waiters & WAITERS_MASK), seq_cst,
+			 acquire));		    /* O4 */
+	if (rl_load(&q->next, seq_cst) & NEXT_MARK) /* L14 */
+		rl_list_wake_all(q);
 	return true;
 }
 
@@ -100,14 +110,6 @@ void rl_list_count_left(struct lock *lock, const struct list_node *x, const stru
 	for (struct list_node *n = to_node(at); n; n = to_node(rl_load(&n->next, acquire)))
 		if (q ? n == q : n->start < x->end && x->start < n->end)
 			count_left(n);
-}
-
-bool rl_list_wake_all(struct list_node *x)
-{
-	uintptr_t waiters = rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel); /* O4 */
-
-	wake_all(waiters);
-	return waiters;
 }
 
 void rl_list_leave(struct lock *lock, struct list_node *x)

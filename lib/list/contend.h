@@ -35,7 +35,7 @@ void rl_list_move_to(struct lock *lock, struct list_node *y);
 /* In a read section: take x out of the list, and wake those who wait for it. */
 void rl_list_leave(struct lock *lock, struct list_node *x);
 
-/* Wake those who wait for x, which is marked.  Has there been anybody? */
+/* Wake those who wait for x, which is marked.  False: there was nobody. */
 bool rl_list_wake_all(struct list_node *x);
 
 /* In a read section: the same of x, which is held, as are y and tail, unless that is NULL, in

@@ -121,6 +121,10 @@
  *       than their predecessors: all of the row were there when it came.
  *   L13 To unlink a LEFT node is one CAS that succeeds once: its link leads to it from one place
  *       that is not marked, and it does not come back (L3).  So it is retired once.
+ *   L14 Who pushes himself looks for the mark after that, and who leaves looks at his stack after
+ *       the mark, all of it seq_cst: one of the two sees the other.  So a stack on which nobody
+ *       stands need not be closed; who sees the mark takes the stack himself, as one who
+ *       leaves does.
  *
  *   M1  A reservation ends once, when its node goes from RESERVED to GONE: whoever does that, a
  *       write that is granted or its owner, takes the node out and retires it.  So the

@@ -4,11 +4,13 @@
  *
  * A node is in use, free in one thread's pool, retired in one, or in the stock, which
  * is what threads that have ended, or that retire more than they take, leave to others.
- * Of the stock all is retired.  It is a stack to which nodes are pushed, and from which
- * all are taken at once: so it knows no ABA.
+ * Of the stock all is retired.  It has shelves, with a chain of nodes each, so that nobody
+ * needs to go along a chain to divide it, and where they are full a stack, to which nodes are
+ * pushed, and from which all are taken at once: so it knows no ABA.
  *
- *   release                      acquire
- *   push to the stock (CAS)      exchange that takes it
+ *   release                               acquire
+ *   put on a shelf, push to the stack     exchange that takes it
+ *   (CAS)
  */
 #include "list/pool.h"
 
@@ -22,6 +24,10 @@
 
 #ifndef RL_POOL_CHUNK
 #define RL_POOL_CHUNK 64 /* nodes of the first allocation; the next has twice as many */
+#endif
+
+#ifndef RL_POOL_SHELVES
+#define RL_POOL_SHELVES 16
 #endif
 
 #ifndef rl_note_nodes
@@ -38,6 +44,7 @@ struct pool {
 
 static RL_THREAD_LOCAL struct pool pool;
 static _Atomic(struct list_node *) stock;
+static _Atomic(struct list_node *) shelves[RL_POOL_SHELVES];
 
 static void push_to_stock(struct list_node *first, struct list_node *last)
 {
@@ -54,9 +61,32 @@ static void make_free(struct pool *mine, struct list_node *node)
 	mine->free = node;
 }
 
+/* A chain of two batches at most. */
+static bool put_on_shelf(struct list_node *chain)
+{
+	for (int i = 0; i < RL_POOL_SHELVES; i++) {
+		struct list_node *none = NULL;
+
+		if (!rl_load(&shelves[i], relaxed) &&
+		    rl_cas(&shelves[i], &none, chain, release, relaxed))
+			return true;
+	}
+	return false;
+}
+
+static struct list_node *take_from_shelf(void)
+{
+	struct list_node *chain = NULL;
+
+	for (int i = 0; !chain && i < RL_POOL_SHELVES; i++)
+		if (rl_load(&shelves[i], relaxed))
+			chain = rl_exchange(&shelves[i], NULL, acquire);
+	return chain;
+}
+
 static void release_retired(struct pool *mine)
 {
-	if (mine->retired)
+	if (mine->retired && !put_on_shelf(mine->retired))
 		push_to_stock(mine->retired, mine->retired_first);
 	mine->retired = NULL;
 	mine->n_retired = 0;
@@ -86,15 +116,15 @@ static void use_retired(struct pool *mine)
 	mine->n_retired = 0;
 }
 
-/* Two batches of the stock, and the rest back to it.  False: it is empty. */
-static bool use_stock(struct pool *mine)
+/* Two batches of the stack, and the rest back to it. */
+static struct list_node *take_from_stack(void)
 {
 	struct list_node *first = rl_load(&stock, relaxed) ? rl_exchange(&stock, NULL, acquire)
 							   : NULL;
 	struct list_node *last = first;
 
 	if (!first)
-		return false;
+		return NULL;
 	for (int i = 1; i < 2 * RL_POOL_BATCH && last->link; i++)
 		last = last->link;
 	struct list_node *rest = last->link;
@@ -105,8 +135,18 @@ static bool use_stock(struct pool *mine)
 			last = last->link;
 		push_to_stock(rest, last);
 	}
+	return first;
+}
+
+/* False: there is nothing. */
+static bool use_stock(struct pool *mine)
+{
+	struct list_node *chain = take_from_shelf();
+
+	if (!chain && !(chain = take_from_stack()))
+		return false;
 	rl_rcu_synchronize();
-	mine->free = first;
+	mine->free = chain;
 	return true;
 }
 
@@ -173,5 +213,7 @@ void rl_pool_retire(struct list_node *node)
 void rl_pool_forget(void)
 {
 	rl_store(&stock, NULL, relaxed);
+	for (int i = 0; i < RL_POOL_SHELVES; i++)
+		rl_store(&shelves[i], NULL, relaxed);
 }
 #endif

@@ -112,7 +112,7 @@ def build_tests(work, extra):
 
 def seam_flags(extra):
     return ['-DRL_ATOMIC_HEADER="explore/seam.h"',
-            "-DRL_MAX_BYPASS=4", "-DRL_POOL_BATCH=1", "-DRL_POOL_CHUNK=1",
+            "-DRL_MAX_BYPASS=4", "-DRL_POOL_BATCH=1", "-DRL_POOL_CHUNK=1", "-DRL_POOL_SHELVES=1",
             "-DRL_LEFT_MAX=2", "-DRL_STAY=1", "-O2",
             "-DEXPLORE_TSAN" if extra else "-DEXPLORE_OWN_RUNTIME"]
 
