@@ -147,8 +147,10 @@ enum rangelock_engine {
  *   ENOMEM   calls that lock, submit, reserve, or change what is held, and commit, may return
  *            it: nothing is held or reserved, or what was is as it was, and no callback runs.
  *            Requests that meet others, are changed, are of a vector, or reserve need memory,
- *            64 bytes each, from pools of the threads: in the steady state nothing is
- *            allocated, and nothing is given back to the system before the process ends.
+ *            64 bytes each, from pools of the threads, which grow up to 512 KiB for a
+ *            thread that is busy: in the steady state nothing is allocated, and nothing is
+ *            given back to the system before the process ends.  Some of it is in the locks:
+ *            one that is not destroyed before its memory is used for something else keeps it.
  * In the child of a fork() nothing is forgotten, unlike above.  What threads hold is held there
  * too, by the same requests, of which the child may give up all.  A call that another thread
  * was in the middle of has been made there, or has not: who waited waits no more, and a request
