@@ -5,11 +5,11 @@
  * A node is in use, free in one thread's pool, retired in one, or in the stock, which
  * is what threads that have ended, or that retire more than they take, leave to others.
  * Of the stock all is retired.  It has shelves, with a chain of nodes each, so that nobody
- * needs to go along a chain to divide it, and where they are full a stack, to which nodes are
- * pushed, and from which all are taken at once: so it knows no ABA.
+ * needs to go along a chain, and where they are full a stack, to which chains are pushed, and
+ * from which all is taken at once: so it knows no ABA.
  *
- *   release                               acquire
- *   put on a shelf, push to the stack     exchange that takes it
+ *   release                                     acquire
+ *   put on a shelf (CAS), push on the stack     exchange that takes it
  *   (CAS)
  */
 #include "list/pool.h"
@@ -36,23 +36,47 @@
 
 struct pool {
 	struct list_node *free, *retired;
-	struct list_node *retired_first; /* the end of that chain */
 	uint32_t n_retired;
 	uint32_t n_last; /* of its last allocation */
 	bool known;	 /* to be emptied when the thread ends */
 };
 
 static RL_THREAD_LOCAL struct pool pool;
-static _Atomic(struct list_node *) stock;
+static _Atomic(struct list_node *) stack;
 static _Atomic(struct list_node *) shelves[RL_POOL_SHELVES];
 
-static void push_to_stock(struct list_node *first, struct list_node *last)
+static void push_to_stack(struct list_node *first)
 {
-	struct list_node *head = rl_load(&stock, relaxed);
+	struct list_node *last = first, *head = rl_load(&stack, relaxed);
 
+	while (last->link)
+		last = last->link;
 	do
 		last->link = head;
-	while (!rl_cas(&stock, &head, first, release, relaxed));
+	while (!rl_cas(&stack, &head, first, release, relaxed));
+}
+
+static void put_in_stock(struct list_node *chain)
+{
+	for (int i = 0; i < RL_POOL_SHELVES; i++) {
+		struct list_node *none = NULL;
+
+		if (!rl_load(&shelves[i], relaxed) &&
+		    rl_cas(&shelves[i], &none, chain, release, relaxed))
+			return;
+	}
+	push_to_stack(chain);
+}
+
+/* A chain, or all of the stack, or NULL. */
+static struct list_node *take_from_stock(void)
+{
+	struct list_node *chain = NULL;
+
+	for (int i = 0; !chain && i < RL_POOL_SHELVES; i++)
+		if (rl_load(&shelves[i], relaxed))
+			chain = rl_exchange(&shelves[i], NULL, acquire);
+	return chain || !rl_load(&stack, relaxed) ? chain : rl_exchange(&stack, NULL, acquire);
 }
 
 static void make_free(struct pool *mine, struct list_node *node)
@@ -61,33 +85,10 @@ static void make_free(struct pool *mine, struct list_node *node)
 	mine->free = node;
 }
 
-/* A chain of two batches at most. */
-static bool put_on_shelf(struct list_node *chain)
-{
-	for (int i = 0; i < RL_POOL_SHELVES; i++) {
-		struct list_node *none = NULL;
-
-		if (!rl_load(&shelves[i], relaxed) &&
-		    rl_cas(&shelves[i], &none, chain, release, relaxed))
-			return true;
-	}
-	return false;
-}
-
-static struct list_node *take_from_shelf(void)
-{
-	struct list_node *chain = NULL;
-
-	for (int i = 0; !chain && i < RL_POOL_SHELVES; i++)
-		if (rl_load(&shelves[i], relaxed))
-			chain = rl_exchange(&shelves[i], NULL, acquire);
-	return chain;
-}
-
 static void release_retired(struct pool *mine)
 {
-	if (mine->retired && !put_on_shelf(mine->retired))
-		push_to_stock(mine->retired, mine->retired_first);
+	if (mine->retired)
+		put_in_stock(mine->retired);
 	mine->retired = NULL;
 	mine->n_retired = 0;
 }
@@ -95,14 +96,10 @@ static void release_retired(struct pool *mine)
 static void leave_all(void *arg)
 {
 	struct pool *mine = arg;
-	struct list_node *last = mine->free;
 
 	release_retired(mine);
-	if (last) {
-		while (last->link)
-			last = last->link;
-		push_to_stock(mine->free, last);
-	}
+	if (mine->free)
+		put_in_stock(mine->free);
 	mine->free = NULL;
 	mine->known = false;
 }
@@ -116,34 +113,12 @@ static void use_retired(struct pool *mine)
 	mine->n_retired = 0;
 }
 
-/* Two batches of the stack, and the rest back to it. */
-static struct list_node *take_from_stack(void)
-{
-	struct list_node *first = rl_load(&stock, relaxed) ? rl_exchange(&stock, NULL, acquire)
-							   : NULL;
-	struct list_node *last = first;
-
-	if (!first)
-		return NULL;
-	for (int i = 1; i < 2 * RL_POOL_BATCH && last->link; i++)
-		last = last->link;
-	struct list_node *rest = last->link;
-	last->link = NULL;
-	if (rest) {
-		last = rest;
-		while (last->link)
-			last = last->link;
-		push_to_stock(rest, last);
-	}
-	return first;
-}
-
 /* False: there is nothing. */
 static bool use_stock(struct pool *mine)
 {
-	struct list_node *chain = take_from_shelf();
+	struct list_node *chain = take_from_stock();
 
-	if (!chain && !(chain = take_from_stack()))
+	if (!chain)
 		return false;
 	rl_rcu_synchronize();
 	mine->free = chain;
@@ -201,8 +176,6 @@ void rl_pool_retire(struct list_node *node)
 	struct pool *mine = rl_mine(pool);
 
 	rl_note_nodes(-1);
-	if (!mine->retired)
-		mine->retired_first = node;
 	node->link = mine->retired; /* P1 */
 	mine->retired = node;
 	if (++mine->n_retired == 2 * RL_POOL_BATCH)
@@ -212,7 +185,7 @@ void rl_pool_retire(struct list_node *node)
 #ifdef RL_ATOMIC_HEADER
 void rl_pool_forget(void)
 {
-	rl_store(&stock, NULL, relaxed);
+	rl_store(&stack, NULL, relaxed);
 	for (int i = 0; i < RL_POOL_SHELVES; i++)
 		rl_store(&shelves[i], NULL, relaxed);
 }

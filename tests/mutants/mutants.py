@@ -357,7 +357,8 @@ MUTANTS = [
      "	rl_rcu_synchronize();\n	mine->free = chain;",
      "	mine->free = chain;", "explore"),
     ("pool: a thread that ends takes its nodes with it", POOL,
-     "	release_retired(mine);\n	if (last) {", "	if (0) {", "list"),
+     "	release_retired(mine);\n	if (mine->free)\n		put_in_stock(mine->free);\n",
+     "", "list"),
 
     # The annotations for race detectors.
     ("a name above the first part is forgotten", ANNOTATE,

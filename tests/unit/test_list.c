@@ -487,6 +487,22 @@ START_TEST(without_memory_what_was_given_back_serves_again)
 }
 END_TEST
 
+/* What was reserved with it is no business of what it holds now, in the word. */
+START_TEST(one_that_was_revoked_holds_and_has_nothing_to_commit)
+{
+	ck_assert_int_eq(rangelock_reserve(&lock, &a, 0, 2), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 0, 2), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	for (int i = 0; i < 100; i++) { /* until one that is alone is in the word again */
+		ck_assert_int_eq(rangelock_wrlock(&lock, &a, 0, 2), 0);
+		ck_assert_int_eq(rangelock_commit(&lock, &a, NULL), EPERM);
+		ck_assert_int_eq(rangelock_unreserve(&lock, &a), EPERM);
+		ck_assert(!rangelock_is_reserved(&lock, &a));
+		ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	}
+}
+END_TEST
+
 START_TEST(without_memory_a_reservation_stands)
 {
 	if (is_under_valgrind())
@@ -748,6 +764,7 @@ int main(void)
 	tcase_add_test(tc, the_request_of_a_revoked_reservation_serves_on_any_lock);
 	tcase_add_test(tc, reservations_that_are_forgotten_leave_nothing_behind);
 	tcase_add_test(tc, a_request_knows_its_own_reservation);
+	tcase_add_test(tc, one_that_was_revoked_holds_and_has_nothing_to_commit);
 	tcase_add_test(tc, without_memory_a_reservation_stands);
 	tcase_add_test(tc, without_memory_nothing_is_held);
 	tcase_add_loop_test(tc, without_memory_what_is_held_stays_as_it_is, 0, 6);
