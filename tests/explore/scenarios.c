@@ -227,6 +227,17 @@ static void destroyed_behind_unlock(unsigned i)
 	}
 }
 
+/* The same, while somebody waits behind what is unlocked, whom it has to wake. */
+static void destroyed_behind_release(unsigned i)
+{
+	if (i == 1) {
+		o_visit(2, TIMED_WR(0, 1));
+		leave();
+	} else {
+		destroyed_behind_unlock(i);
+	}
+}
+
 /* A handle is handed on, and unlocked by the one who got it. */
 static _Atomic uint32_t handed;
 
@@ -2187,6 +2198,7 @@ static const struct scenario scenarios[] = {
 	LIST("granted-and-gone", 3, hold_first, granted_and_gone),
 	LIST("last-one-destroys", 2, hold_first, last_one_destroys),
 	LIST("last-out-destroys", 2, last_out_setup, last_out_destroys),
+	LIST("destroyed-behind-release", 3, destroyed_setup, destroyed_behind_release),
 	LIST("destroyed-behind-unlock", 3, destroyed_setup, destroyed_behind_unlock),
 	{ .name = "list-hand-on",
 	  .threads = 3,
