@@ -125,10 +125,16 @@ static bool allocate(struct pool *mine)
 	return true;
 }
 
-static void refill(struct pool *mine)
+/* See to it that it leaves to others what it has when the thread ends. */
+static void become_known(struct pool *mine)
 {
 	if (!mine->known)
 		mine->known = rl_rcu_at_thread_end(leave_all, mine);
+}
+
+static void refill(struct pool *mine)
+{
+	become_known(mine);
 	if (mine->n_retired >= RL_POOL_BATCH)
 		use_retired(mine);
 	else if (!use_stock(mine) && !allocate(mine) && mine->retired)
@@ -161,8 +167,10 @@ void rl_pool_retire(struct list_node *node)
 	struct pool *mine = rl_mine(pool);
 
 	rl_note_nodes(-1);
-	if (!mine->retired)
+	if (!mine->retired) {
+		become_known(mine); /* it may never take any */
 		mine->retired_first = node;
+	}
 	node->link = mine->retired; /* P1 */
 	mine->retired = node;
 	if (++mine->n_retired == 2 * RL_POOL_BATCH)
