@@ -8,7 +8,7 @@
  * all are taken at once: so it knows no ABA.
  *
  *   release                      acquire
- *   push to the stock (CAS)      exchange that takes it
+ *   push to the stock (CAS)      load and CAS of who takes from it
  */
 #include "list/pool.h"
 
@@ -86,26 +86,24 @@ static void use_retired(struct pool *mine)
 	mine->n_retired = 0;
 }
 
-/* Two batches of the stock, and the rest back to it.  False: it is empty. */
+/* Two batches of the stock at most.  False: it is empty.  Never does it look empty to others where
+ * it is not, who would allocate, again and again. */
 static bool use_stock(struct pool *mine)
 {
-	struct list_node *first = rl_load(&stock, relaxed) ? rl_exchange(&stock, NULL, acquire)
-							   : NULL;
-	struct list_node *last = first;
+	struct list_node *first, *last = NULL;
 
+	rl_rcu_read_lock();
+	first = rl_load(&stock, acquire);
+	do {
+		last = first;
+		for (int i = 1; last && i < 2 * RL_POOL_BATCH && last->link; i++)
+			last = last->link;
+	} while (first && !rl_cas(&stock, &first, last->link, acquire, acquire));
+	rl_rcu_read_unlock();
 	if (!first)
 		return false;
-	for (int i = 1; i < 2 * RL_POOL_BATCH && last->link; i++)
-		last = last->link;
-	struct list_node *rest = last->link;
-	last->link = NULL;
-	if (rest) {
-		last = rest;
-		while (last->link)
-			last = last->link;
-		push_to_stock(rest, last);
-	}
 	rl_rcu_synchronize();
+	last->link = NULL;
 	mine->free = first;
 	return true;
 }

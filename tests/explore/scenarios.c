@@ -1472,6 +1472,37 @@ static void stock(unsigned i)
 			o_visit(2, RD(1, 2));
 }
 
+/* There is enough in the stock for both: nobody has to allocate. */
+static _Atomic unsigned memory;
+
+static void shared_stock_setup(void)
+{
+	stock_setup();
+	rl_store(&memory, 0, relaxed);
+}
+
+static bool is_stocked(void)
+{
+	return *(unsigned *)&memory;
+}
+
+static void shared_stock(unsigned i)
+{
+	if (i == 0) {
+		for (unsigned k = 0; k < KEPT; k++)
+			o_drop(REQS - 1 - k);
+		rl_store(&memory, explore_memory(), release);
+	} else {
+		unsigned enough;
+
+		do
+			explore_wait(is_stocked);
+		while (!(enough = rl_load(&memory, acquire)));
+		o_visit(2 * (i - 1), RD(1, 2));
+		explore_assert(explore_memory() == enough);
+	}
+}
+
 /* ---- Reservations ---- */
 
 /* Of two that meet one gets it; a third has its own beside them. */
@@ -1874,6 +1905,7 @@ ON_LIST(destroyed_setup)
 ON_LIST(hand_setup)
 ON_LIST(pass_setup)
 ON_LIST(stock_setup)
+ON_LIST(shared_stock_setup)
 ON_LIST(nested_setup)
 ON_LIST(two_reads_setup)
 ON_LIST(readers_setup)
@@ -2224,6 +2256,7 @@ static const struct scenario scenarios[] = {
 	LIST("late-waiters", 4, pass_setup, late_waiters),
 	LIST("four", 4, hold_first, four),
 	LIST("stock", 2, stock_setup, stock),
+	LIST("shared-stock", 3, shared_stock_setup, shared_stock),
 	LIST("downgrade", 3, hold_first, downgrade),
 	LIST("upgrades", 3, o_setup, upgrades),
 	LIST("upgrade-cancel", 3, hold_read, upgrade_and_cancel),

@@ -354,7 +354,11 @@ MUTANTS = [
     ("pool: what is retired is used at once", POOL,
      "	rl_rcu_synchronize();\n	mine->free = mine->retired;", "	mine->free = mine->retired;", "explore"),
     ("pool: what others have retired is used at once", POOL,
-     "	rl_rcu_synchronize();\n	mine->free = first;", "	mine->free = first;", "explore"),
+     "	rl_rcu_synchronize();\n	last->link = NULL;", "	last->link = NULL;", "explore"),
+    ("pool: who takes from the stock takes all of it", POOL,
+     "last->link, acquire, acquire", "NULL, acquire, acquire", "explore"),
+    ("pool: a thread that only unlocks takes its nodes with it", POOL,
+     "	if (!mine->retired) {\n		become_known(mine);", "	if (!mine->retired) {", "list"),
     ("pool: a thread that ends takes its nodes with it", POOL,
      "	release_retired(mine);\n	if (last) {", "	if (0) {", "list"),
 
