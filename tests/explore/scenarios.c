@@ -1824,6 +1824,32 @@ static void fork_reservations(unsigned i)
 			rangelock_unlock(&o_lock, &o_reqs[4]);
 }
 
+/* The holder, who is made a node, unlocks, and forks: its request is gone. */
+static void fork_unlocked(unsigned i)
+{
+	if (i) {
+		fork_two_locks(i);
+	} else {
+		rangelock_unlock(&o_lock, &o_reqs[HELD]);
+		memset(&o_reqs[HELD], 0xff, sizeof(o_reqs[HELD]));
+		explore_fork();
+	}
+}
+
+static void unlocked_check(void)
+{
+	struct rangelock_req was;
+
+	memset(&was, 0xff, sizeof(was));
+	explore_live_on();
+	explore_assert(memcmp(&o_reqs[HELD], &was, sizeof(was)) == 0);
+	rangelock_cancel(&o_lock, &o_reqs[2]);
+	rangelock_unlock(&o_lock, &o_reqs[2]);
+	explore_assert(rangelock_trywrlock(&o_lock, &o_reqs[0], RANGELOCK_FULL) == 0);
+	explore_assert(rangelock_unlock(&o_lock, &o_reqs[0]) == 0);
+	explore_assert(rangelock_destroy(&o_lock) == 0);
+}
+
 /* One thread alone, at each of its steps. */
 static void fork_changes_alone(unsigned i)
 {
@@ -2401,6 +2427,11 @@ static const struct scenario scenarios[] = {
 	ALONE("fork-vectors-alone", hold_first, fork_vectors_alone),
 	ALONE("fork-submissions-alone", hold_first, fork_submissions_alone),
 	ALONE("fork-reservations-alone", hold_first, fork_reservations_alone),
+	{ .name = "list-fork-unlocked",
+	  .threads = 2,
+	  .setup = hold_first_on_list,
+	  .run = fork_unlocked,
+	  .check = unlocked_check },
 	FORK("fork-two-locks", o_setup, fork_two_locks),
 	FORK("fork-looks", hold_first, fork_looks),
 	FORK("fork-changes", hold_first, fork_changes),
