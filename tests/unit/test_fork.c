@@ -587,10 +587,10 @@ static void work_and_fork(int (*live)(void))
 	uint64_t seed = test_seed();
 
 	stop = false;
-	for (unsigned i = 0; i < WORKERS; i++) {
+	for (unsigned i = 0; i < WORKERS; i++) /* each cancels calls of all */
 		workers[i] = (struct worker){ .seed = seed + i };
+	for (unsigned i = 0; i < WORKERS; i++)
 		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
-	}
 	for (uint64_t i = 0; i < 5 + scaled(400); i++) {
 		if (i % 4 < 2)
 			ck_assert_int_eq(rangelock_wrlock(&lock, &holder, i % SPACE, SPACE), 0);
