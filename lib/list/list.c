@@ -282,11 +282,12 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 		rl_pool_give_back(x);
 		return arrival == IN_WORD ? 0 : error;
 	}
+	if (want->reserve)
+		set_range(req, x); /* a reservation may be gone before the next line returns */
 	error = rl_list_contend(lock, x, want);
 	if (error)
 		return error;
 	if (want->reserve) {
-		set_range(req, x);
 		set_reserved(lock, req, x);
 	} else {
 		rl_list_accept(lock, x);

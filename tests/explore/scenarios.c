@@ -1735,6 +1735,16 @@ static void growth_revokes(unsigned i)
 	}
 }
 
+/* Its node is used again before the call that reserved returns. */
+static void revoked_and_used_again(unsigned i)
+{
+	if (i == 0)
+		o_reserve_and_commit(0, 0, 2, false);
+	else
+		for (int k = 0; k < 4; k++)
+			o_visit(2, WR(1, 3));
+}
+
 static void reserve_or_not(unsigned i)
 {
 	if (i == 0)
@@ -2282,6 +2292,7 @@ static const struct scenario scenarios[] = {
 	LIST("late-waiters", 4, pass_setup, late_waiters),
 	LIST("four", 4, hold_first, four),
 	LIST("stock", 2, stock_setup, stock),
+	LIST("revoked-and-used-again", 2, o_setup, revoked_and_used_again),
 	LIST("shared-stock", 3, shared_stock_setup, shared_stock),
 	LIST("downgrade", 3, hold_first, downgrade),
 	LIST("upgrades", 3, o_setup, upgrades),
