@@ -1481,9 +1481,9 @@ static void shared_stock_setup(void)
 	rl_store(&memory, 0, relaxed);
 }
 
-static bool is_stocked(void)
+NOT_FOR_TSAN static bool is_stocked(void)
 {
-	return *(unsigned *)&memory;
+	return *(volatile unsigned *)&memory;
 }
 
 static void shared_stock(unsigned i)
