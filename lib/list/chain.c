@@ -3,6 +3,7 @@
 #include "list/chain.h"
 
 #include "base/rcu.h"
+#include "list/fork.h"
 #include "wait/wait.h"
 
 /* How many requests that are alone an empty list sees before it is IDLE again; tests make it
@@ -56,13 +57,14 @@ bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 {
 	struct req *holder = req_in(word);
 
-	if (!rl_cas(&lock->word, &word, taken_word(word), acquire, relaxed)) /* L1 */
+	if (!rl_list_lock_word(lock, word)) /* L1 */
 		return false;
 	describe_node(x, holder, holder->node.start, holder->node.end,
 		      STATE_HELD | mode_bit(holder->mode));
 	rl_store(&x->next, WORD_ENGINE, relaxed);
-	set_held(lock, holder, x); /* L1 */
 	rl_store(&lock->stays, 1 + RL_STAY, relaxed);
+	rl_list_note_made(x);	   /* K2 */
+	set_held(lock, holder, x); /* L1 */
 	rl_list_unlock_word(lock, (uintptr_t)x);
 	return true;
 }

@@ -22,24 +22,28 @@ static inline bool is_empty_list(uintptr_t word)
 	return word == WORD_IDLE || word == WORD_ENGINE;
 }
 
-/* LOCKED of a list has the address of the request in it (L1), since what locked it may not be there
- * in the child of a fork; and CONTENDED has the bit of FAST as well. */
-_Static_assert(_Alignof(struct req) >= 4, "an address has room for two bits");
-
+/* LOCKED of a list has the address of the call in it that locked it (list/fork.h), for the child of
+ * a fork, which may not have that thread; and CONTENDED has the bit of FAST as well. */
+struct call;
 static inline bool is_taken(uintptr_t word)
 {
 	return word & WORD_ENGINE && word != WORD_ENGINE;
 }
 
-static inline uintptr_t taken_word(uintptr_t fast)
+static inline uintptr_t taken_word(const struct call *call)
 {
-	return fast - WORD_FAST + WORD_ENGINE;
+	return (uintptr_t)call | WORD_ENGINE;
 }
 
-/* The request in a word that is FAST or LOCKED. */
+static inline const struct call *call_in(uintptr_t taken)
+{
+	return (const struct call *)(taken & ~(uintptr_t)(WORD_FAST | WORD_ENGINE));
+}
+
+/* The request in a word that is FAST. */
 static inline struct req *req_in(uintptr_t word)
 {
-	return (struct req *)(word & ~(uintptr_t)(WORD_FAST | WORD_ENGINE));
+	return (struct req *)(word - WORD_FAST);
 }
 
 /* NULL: the end. */
@@ -197,7 +201,7 @@ static inline void describe_node(struct list_node *x, struct req *owner, uint64_
 	rl_store(&x->waiters, 0, relaxed);
 }
 
-/* Make a list of x, which is to stand for the holder in the word.  False: it has changed. */
+/* In a call that has been begun: make a list of x, which is to stand for the holder in the word.  False: it has changed. */
 bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x);
 
 /* Insert x.  False: there is no list in the word. */

@@ -23,15 +23,19 @@ static bool has_left(const struct list_node *n)
 	return rl_load(&n->next, relaxed) & NEXT_MARK;
 }
 
-/* Who locked the word is gone: as it was. */
+/* Who locked the word is gone: as it was, or a list.  Its holder may have let go of what was made,
+ * and be gone as well; in the middle of that it is in a call of its own. */
 static void unlock_word(struct lock *lock)
 {
 	uintptr_t word = rl_load(&lock->word, relaxed);
 
 	if (!is_taken(word))
 		return;
-	set_idle(req_in(word)); /* it may have been made a node */
-	rl_store(&lock->word, fast_word(req_in(word)), relaxed);
+	const struct call *c = call_in(word);
+	struct list_node *x = c->made;
+	if (x && !has_left(x) && phase_of(x) != STATE_GONE)
+		set_held(lock, c->holder, x);
+	rl_store(&lock->word, x ? (uintptr_t)x : fast_word(c->holder), relaxed);
 }
 
 /* x holds: so does its owner. */

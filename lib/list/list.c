@@ -68,7 +68,7 @@
  *   L1  A request is dereferenced on its address in the word only by a thread whose CAS
  *       replaced that word by LOCKED: its unlock then waits until the word is
  *       something else, or place says that it is a node (O7), so the memory lives.  LOCKED is for that alone: no call that finds a
- *       list ever waits for it.  It keeps the address, for the child of a fork.
+ *       list ever waits for it.  It tells the child of a fork in which call that is.
  *   L2  A node that was in the list when somebody began to go through it from the word, and
  *       is not marked when he comes to its place, is seen.  For it can be reached from
  *       every node before it that he may stand on: to insert keeps that; a marked node's
@@ -157,7 +157,8 @@
  *       thread wrote (base/rcu.h), and goes through the records before anything else.
  *   K2  There, of a thread that is gone, what was to come and has not been decided on is GONE, and
  *       its owner as it was; what holds is its owner's; what was to leave is GONE; and a
- *       change has been made if the old node is marked, else not.  A LOCKED word is FAST again.
+ *       change has been made if the old node is marked, else not.  A LOCKED word is FAST again, or
+ *       the node that was made, which its owner may have left by then.
  *   K3  After that, in each lock of such calls, whoever is GONE is marked and unlinked, and all
  *       stacks are emptied, since some of those who stood there have been taken off by threads
  *       that are gone.  What was submitted looks again.
@@ -285,11 +286,12 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 		rl_pool_give_back(x);
 		return arrival == IN_WORD ? 0 : error;
 	}
+	if (want->reserve)
+		set_range(req, x); /* a reservation may be gone before the next line returns */
 	error = rl_list_contend(lock, x, want);
 	if (error)
 		return error;
 	if (want->reserve) {
-		set_range(req, x);
 		set_reserved(lock, req, x);
 	} else {
 		rl_list_accept(lock, x);

@@ -30,7 +30,7 @@ static bool copy_holder(struct lock *lock, uintptr_t word, struct list_node *ret
 {
 	struct req *holder = req_in(word);
 
-	if (!rl_cas(&lock->word, &word, taken_word(word), acquire, relaxed)) /* L1 */
+	if (!rl_list_lock_word(lock, word)) /* L1 */
 		return false;
 	*ret_node = (struct list_node){ .start = holder->node.start,
 					.end = holder->node.end,

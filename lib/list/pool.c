@@ -49,6 +49,8 @@ static void push_to_stack(struct list_node *first)
 {
 	struct list_node *last = first, *head = rl_load(&stack, relaxed);
 
+	if (!first)
+		return;
 	while (last->link)
 		last = last->link;
 	do
@@ -85,32 +87,30 @@ static void make_free(struct pool *mine, struct list_node *node)
 	mine->free = node;
 }
 
-static void release_retired(struct pool *mine)
+static struct list_node *take_retired(struct pool *mine)
 {
-	if (mine->retired)
-		put_in_stock(mine->retired);
+	struct list_node *chain = mine->retired;
+
 	mine->retired = NULL;
 	mine->n_retired = 0;
+	return chain;
 }
 
+/* What may be few, and not worth a grace period, goes to the stack. */
 static void leave_all(void *arg)
 {
 	struct pool *mine = arg;
 
-	release_retired(mine);
-	if (mine->free)
-		put_in_stock(mine->free);
+	push_to_stack(take_retired(mine));
+	push_to_stack(mine->free);
 	mine->free = NULL;
 	mine->known = false;
 }
 
-/* After a grace period. */
 static void use_retired(struct pool *mine)
 {
 	rl_rcu_synchronize();
-	mine->free = mine->retired;
-	mine->retired = NULL;
-	mine->n_retired = 0;
+	mine->free = take_retired(mine);
 }
 
 /* False: there is nothing. */
@@ -140,10 +140,16 @@ static bool allocate(struct pool *mine)
 	return true;
 }
 
-static void refill(struct pool *mine)
+/* See to it that it leaves to others what it has when the thread ends. */
+static void become_known(struct pool *mine)
 {
 	if (!mine->known)
 		mine->known = rl_rcu_at_thread_end(leave_all, mine);
+}
+
+static void refill(struct pool *mine)
+{
+	become_known(mine);
 	if (mine->n_retired >= RL_POOL_BATCH)
 		use_retired(mine);
 	else if (!use_stock(mine) && !allocate(mine) && mine->retired)
@@ -176,10 +182,12 @@ void rl_pool_retire(struct list_node *node)
 	struct pool *mine = rl_mine(pool);
 
 	rl_note_nodes(-1);
+	if (!mine->retired)
+		become_known(mine); /* it may never take any */
 	node->link = mine->retired; /* P1 */
 	mine->retired = node;
 	if (++mine->n_retired == 2 * RL_POOL_BATCH)
-		release_retired(mine);
+		put_in_stock(take_retired(mine));
 }
 
 #ifdef RL_ATOMIC_HEADER

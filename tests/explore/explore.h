@@ -66,6 +66,9 @@ void explore_renew(void *p, size_t size);
 /* How many nodes of lists are in use. */
 int explore_nodes(void);
 
+/* For how many there is memory. */
+unsigned explore_memory(void);
+
 /* What an address is called in traces, while this execution lasts. */
 void explore_name(const void *p, size_t size, const char *name);
 

@@ -400,6 +400,11 @@ void *rl_rcu_allocate(size_t size)
 	return p;
 }
 
+unsigned explore_memory(void)
+{
+	return n_allocated;
+}
+
 bool rl_rcu_at_thread_end(void (*fn)(void *), void *arg)
 {
 	(void)fn, (void)arg;

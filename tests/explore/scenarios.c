@@ -1483,6 +1483,37 @@ static void stock(unsigned i)
 			o_visit(2, RD(1, 2));
 }
 
+/* There is enough in the stock for both: nobody has to allocate. */
+static _Atomic unsigned memory;
+
+static void shared_stock_setup(void)
+{
+	stock_setup();
+	rl_store(&memory, 0, relaxed);
+}
+
+NOT_FOR_TSAN static bool is_stocked(void)
+{
+	return *(volatile unsigned *)&memory;
+}
+
+static void shared_stock(unsigned i)
+{
+	if (i == 0) {
+		for (unsigned k = 0; k < KEPT; k++)
+			o_drop(REQS - 1 - k);
+		rl_store(&memory, explore_memory(), release);
+	} else {
+		unsigned enough;
+
+		do
+			explore_wait(is_stocked);
+		while (!(enough = rl_load(&memory, acquire)));
+		o_visit(2 * (i - 1), RD(1, 2));
+		explore_assert(explore_memory() == enough);
+	}
+}
+
 /* ---- Reservations ---- */
 
 /* Of two that meet one gets it; a third has its own beside them. */
@@ -1715,6 +1746,16 @@ static void growth_revokes(unsigned i)
 	}
 }
 
+/* Its node is used again before the call that reserved returns. */
+static void revoked_and_used_again(unsigned i)
+{
+	if (i == 0)
+		o_reserve_and_commit(0, 0, 2, false);
+	else
+		for (int k = 0; k < 4; k++)
+			o_visit(2, WR(1, 3));
+}
+
 static void reserve_or_not(unsigned i)
 {
 	if (i == 0)
@@ -1804,6 +1845,32 @@ static void fork_reservations(unsigned i)
 			rangelock_unlock(&o_lock, &o_reqs[4]);
 }
 
+/* The holder, who is made a node, unlocks, and forks: its request is gone. */
+static void fork_unlocked(unsigned i)
+{
+	if (i) {
+		fork_two_locks(i);
+	} else {
+		rangelock_unlock(&o_lock, &o_reqs[HELD]);
+		memset(&o_reqs[HELD], 0xff, sizeof(o_reqs[HELD]));
+		explore_fork();
+	}
+}
+
+static void unlocked_check(void)
+{
+	struct rangelock_req was;
+
+	memset(&was, 0xff, sizeof(was));
+	explore_live_on();
+	explore_assert(memcmp(&o_reqs[HELD], &was, sizeof(was)) == 0);
+	rangelock_cancel(&o_lock, &o_reqs[2]);
+	rangelock_unlock(&o_lock, &o_reqs[2]);
+	explore_assert(rangelock_trywrlock(&o_lock, &o_reqs[0], RANGELOCK_FULL) == 0);
+	explore_assert(rangelock_unlock(&o_lock, &o_reqs[0]) == 0);
+	explore_assert(rangelock_destroy(&o_lock) == 0);
+}
+
 /* One thread alone, at each of its steps. */
 static void fork_changes_alone(unsigned i)
 {
@@ -1885,6 +1952,7 @@ ON_LIST(destroyed_setup)
 ON_LIST(hand_setup)
 ON_LIST(pass_setup)
 ON_LIST(stock_setup)
+ON_LIST(shared_stock_setup)
 ON_LIST(nested_setup)
 ON_LIST(two_reads_setup)
 ON_LIST(readers_setup)
@@ -2236,6 +2304,8 @@ static const struct scenario scenarios[] = {
 	LIST("late-waiters", 4, pass_setup, late_waiters),
 	LIST("four", 4, hold_first, four),
 	LIST("stock", 2, stock_setup, stock),
+	LIST("revoked-and-used-again", 2, o_setup, revoked_and_used_again),
+	LIST("shared-stock", 3, shared_stock_setup, shared_stock),
 	LIST("downgrade", 3, hold_first, downgrade),
 	LIST("upgrades", 3, o_setup, upgrades),
 	LIST("upgrade-cancel", 3, hold_read, upgrade_and_cancel),
@@ -2380,6 +2450,11 @@ static const struct scenario scenarios[] = {
 	ALONE("fork-vectors-alone", hold_first, fork_vectors_alone),
 	ALONE("fork-submissions-alone", hold_first, fork_submissions_alone),
 	ALONE("fork-reservations-alone", hold_first, fork_reservations_alone),
+	{ .name = "list-fork-unlocked",
+	  .threads = 2,
+	  .setup = hold_first_on_list,
+	  .run = fork_unlocked,
+	  .check = unlocked_check },
 	FORK("fork-two-locks", o_setup, fork_two_locks),
 	FORK("fork-looks", hold_first, fork_looks),
 	FORK("fork-changes", hold_first, fork_changes),

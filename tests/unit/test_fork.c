@@ -587,7 +587,7 @@ static void work_and_fork(int (*live)(void))
 	uint64_t seed = test_seed();
 
 	stop = false;
-	for (unsigned i = 0; i < WORKERS; i++)
+	for (unsigned i = 0; i < WORKERS; i++) /* each cancels calls of all */
 		workers[i] = (struct worker){ .seed = seed + i };
 	for (unsigned i = 0; i < WORKERS; i++)
 		ck_assert_int_eq(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);

@@ -159,6 +159,31 @@ START_TEST(who_goes_down_hand_over_hand_leaves_nothing_behind)
 }
 END_TEST
 
+enum { N_HANDED_ON = 64 };
+
+static void *unlock_down(void *reqs)
+{
+	for (int i = N_HANDED_ON; i-- > 0;)
+		must(rangelock_unlock(&lock, (struct rangelock_req *)reqs + i) == 0);
+	return NULL;
+}
+
+/* What they take from the list is there for others when they have ended. */
+START_TEST(threads_that_only_unlock_leave_nothing_behind)
+{
+	struct rangelock_req reqs[N_HANDED_ON] = { RANGELOCK_REQ_INITIALIZER };
+	pthread_t thread;
+
+	for (uint64_t n = 0; n < scaled(2000); n++) {
+		for (uint64_t i = 0; i < N_HANDED_ON; i++)
+			must(rangelock_wrlock(&lock, &reqs[i], i, i + 1) == 0);
+		must(pthread_create(&thread, NULL, unlock_down, reqs) == 0);
+		must(pthread_join(thread, NULL) == 0);
+	}
+	ck_assert_uint_le(allocations, 8);
+}
+END_TEST
+
 static void never(struct rangelock_req *req, int error, void *arg)
 {
 	(void)req, (void)arg;
@@ -769,6 +794,7 @@ int main(void)
 	tcase_add_test(tc, the_steady_state_allocates_nothing);
 	tcase_add_test(tc, who_gives_up_again_and_again_leaves_nothing_behind);
 	tcase_add_test(tc, who_goes_down_hand_over_hand_leaves_nothing_behind);
+	tcase_add_test(tc, threads_that_only_unlock_leave_nothing_behind);
 	tcase_add_test(tc, what_is_submitted_and_canceled_leaves_nothing_behind);
 	tcase_add_test(tc, a_vector_that_gives_up_again_and_again_leaves_nothing_behind);
 	tcase_add_test(tc, what_waits_is_refused_by_lockv_and_submit);
