@@ -59,7 +59,12 @@ PROGRAMS = {
 }
 SUPPORT = ["tests/support/actor.c", "tests/support/fiber.c", "tests/support/suite.c"]
 ARGUMENTS = {"stress": ["--engine", "tree", "--threads", "6", "--seconds", "4", "--watchdog", "3"],
-             "explore": ["--budget", "8"]}
+             "explore": ["--budget", "8"],
+             # Of the explorer, what forks: a few steps among many, found by going through all.
+             "explore-forks": ["--memory", "sc", "--search", "dfs", "--seconds", "1",
+                               *(f"list-fork-{s}" for s in
+                                 ("unlocked", "changes-alone", "vectors-alone", "submissions-alone",
+                                  "reservations-alone", "two-locks", "looks", "submissions"))]}
 
 # The explorer has a library of its own, compiled around the seam.
 # What it sees of plain accesses comes by the calls that the compiler
@@ -187,17 +192,20 @@ def try_mutant(mutant, work, tests, extra):
         if text.count(old) != 1:
             return False, f"the text occurs {text.count(old)} times in {file}"
         path.write_text(text.replace(old, new))
+        if killer == "explore-forks":
+            order.append(killer)
         order.sort(key=lambda name: name != killer)
     libraries = {False: tests[False], True: tests[True]}
     for name in order:
-        program = folder / name
-        explored = name == "explore"
+        what = "explore" if name == "explore-forks" else name
+        program = folder / what
+        explored = what == "explore"
         if mutant and libraries[explored] is tests[explored]:
             try:
                 libraries[explored] = build_mutant(folder, file, explored, tests, extra)
             except subprocess.CalledProcessError:
                 return False, "it does not compile"
-        objects = tests[name] + libraries[explored]
+        objects = tests[what] + libraries[explored]
         command = ["cc", *extra, *map(str, objects), "-o", str(program), *LIBS]
         if subprocess.run(command).returncode:
             return False, f"{name} does not link"
