@@ -335,8 +335,6 @@ MUTANTS = [
      "	n->link = rl_load(&mine->due, relaxed);\n", "	struct list_node *last = rl_load(&mine->due, relaxed);\n\n	n->link = NULL;\n	if (last) {\n		while (last->link)\n			last = last->link;\n		last->link = n;\n		return;\n	}\n", "list-vector"),
     ("list: a submission is canceled though it was granted", SUBMIT_LIST,
      "(s & STATE_PHASE) > STATE_PENDING)", "(s & STATE_PHASE) > STATE_HELD)", "explore"),
-    ("list: a canceled submission goes on", CONTEND,
-     "!= STATE_TRYING && !try_again(x))\n		return ENDED;", "!= STATE_TRYING)\n		try_again(x);", "explore"),
     ("list: a canceled submission is retired by both", SUBMIT_LIST,
      "	if (rl_exchange(&x->park, mine, acq_rel) == (uint32_t)others)", "	(void)mine, (void)others;\n	if (1)", "explore"),
     ("list: a canceled submission is retired by nobody", SUBMIT_LIST,

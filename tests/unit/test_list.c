@@ -426,7 +426,7 @@ START_TEST(a_request_knows_its_own_reservation)
 {
 	ck_assert_int_eq(rangelock_reserve(&lock, &a, 0, 2), 0);
 	write_over();
-	for (int i = 0; i < 10000; i++) {
+	for (int i = 0; i < 40000; i++) {
 		must(rangelock_reserve(&lock, &c, 0, 2) == 0);
 		must(!rangelock_is_reserved(&lock, &a) && rangelock_is_reserved(&lock, &c));
 		must(rangelock_unreserve(&lock, &c) == 0);
