@@ -46,8 +46,9 @@ struct __attribute__((may_alias)) req {
 	uint64_t arrival;  /* order among the lock's requests; 0 outside the engine */
 
 	/* The lock that it is in, where state is not REQ_IDLE; and PLACE_WAITS, while the call that
-	 * it is of waits there; and PLACE_NODE, if it is a list, and a node holds for it.  Written inside that lock's mutex; a late cancel reads it
-	 * inside its own lock's. */
+	 * it is of waits there; and PLACE_NODE, if that is a list, and a node holds for it.
+	 * Written inside that lock's mutex, if it has one; a late cancel reads it inside its
+	 * own lock's. */
 	_Atomic uintptr_t place;
 
 	/* Of one that is to be told; written with the decision, and by nobody

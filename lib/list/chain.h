@@ -201,7 +201,8 @@ static inline void describe_node(struct list_node *x, struct req *owner, uint64_
 	rl_store(&x->waiters, 0, relaxed);
 }
 
-/* In a call that has been begun: make a list of x, which is to stand for the holder in the word.  False: it has changed. */
+/* In a call that has been begun: make a list of x, which is to stand for the holder in the word.
+ * False: it has changed. */
 bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x);
 
 /* Insert x.  False: there is no list in the word. */

@@ -17,9 +17,9 @@
 enum arrival { IN_LIST, IN_WORD, REFUSED };
 enum arrival rl_list_arrive(struct lock *lock, struct list_node *x, size_t n, int *ret_error);
 
-/* In a read section, which this ends: x, or all that follow it, is in the list, and TRYING.  0: it is HELD, or RESERVED.  Else it
- * has left, its owner is as it was or idle, and the error is EBUSY, ETIMEDOUT, ECANCELED, EDEADLK,
- * or EINVAL for an abstime that is none. */
+/* In a read section, which this ends: x, or all that follow it, is in the list, and TRYING.  0: it
+ * is HELD, or RESERVED.  Else it has left, its owner is as it was or idle, and the error is EBUSY,
+ * ETIMEDOUT, ECANCELED, EDEADLK, or EINVAL for an abstime that is none. */
 int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_want *want);
 
 /* x, which is held, or all that follow it: so is its owner. */

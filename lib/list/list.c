@@ -67,8 +67,9 @@
  *
  *   L1  A request is dereferenced on its address in the word only by a thread whose CAS
  *       replaced that word by LOCKED: its unlock then waits until the word is
- *       something else, or place says that it is a node (O7), so the memory lives.  LOCKED is for that alone: no call that finds a
- *       list ever waits for it.  It tells the child of a fork in which call that is.
+ *       something else, or place says that it is a node (O7), so the memory lives.  LOCKED
+ *       is for that alone: no call that finds a list ever waits for it.  It tells the child
+ *       of a fork in which call that is.
  *   L2  A node that was in the list when somebody began to go through it from the word, and
  *       is not marked when he comes to its place, is seen.  For it can be reached from
  *       every node before it that he may stand on: to insert keeps that; a marked node's
