@@ -114,6 +114,7 @@ struct __attribute__((may_alias)) lock {
 			_Atomic uint32_t stays; /* 0: its word has never led to nodes; else how
 							 * often it stays a list when it becomes
 							 * empty, and 1 */
+			_Atomic uintptr_t id;	/* of this list and no other; 0: not yet */
 		};
 	};
 	uint32_t commits; /* how many wait */

@@ -33,7 +33,6 @@ void *rl_rcu_allocate(size_t size)
 
 static pthread_key_t key, record_key;
 static bool key_is_made, record_key_is_made;
-static void (*_Atomic end_of_thread)(void *);
 static void (*in_child)(struct record *first); /* set by a constructor */
 static _Atomic(struct record *) records;       /* pushed, and never taken away */
 
@@ -55,23 +54,31 @@ void rl_rcu_in_child(void (*fn)(struct record *first))
 	in_child = fn;
 }
 
-static void run_end(void *arg)
+static void run_ends(void *first)
 {
-	rl_load(&end_of_thread, relaxed)(arg);
+	struct rcu_ending *next;
+
+	for (struct rcu_ending *e = first; e; e = next) {
+		next = e->next; /* before it may be asked for anew */
+		e->fn(e);
+	}
 }
 
 static void make_key(void)
 {
-	key_is_made = pthread_key_create(&key, run_end) == 0;
+	key_is_made = pthread_key_create(&key, run_ends) == 0;
 }
 
-bool rl_rcu_at_thread_end(void (*fn)(void *), void *arg)
+bool rl_rcu_at_thread_end(struct rcu_ending *ending, void (*fn)(struct rcu_ending *))
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-	rl_store(&end_of_thread, fn, relaxed); /* all bring the same */
 	pthread_once(&once, make_key);
-	return key_is_made && pthread_setspecific(key, arg) == 0;
+	if (!key_is_made)
+		return false;
+	ending->fn = fn;
+	ending->next = pthread_getspecific(key);
+	return pthread_setspecific(key, ending) == 0;
 }
 
 /* ---- Records ---- */

@@ -29,8 +29,14 @@ void rl_rcu_synchronize(void);
 /* Memory aligned to 64 bytes, for good; NULL: there is none. */
 void *rl_rcu_allocate(size_t size);
 
-/* Have fn(arg) called when this thread ends.  False: it will not be. */
-bool rl_rcu_at_thread_end(void (*fn)(void *), void *arg);
+/* Of a thread, which calls fn(this) when it ends. */
+struct rcu_ending {
+	void (*fn)(struct rcu_ending *);
+	struct rcu_ending *next;
+};
+
+/* Have fn(ending) called when this thread ends.  False: it will not be. */
+bool rl_rcu_at_thread_end(struct rcu_ending *ending, void (*fn)(struct rcu_ending *));
 
 /*
  * What a thread is at, written by it alone, for the child of a fork to read.  That has of each

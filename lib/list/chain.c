@@ -53,6 +53,17 @@ void rl_list_unlock_word(struct lock *lock, uintptr_t word)
 		rl_wait->wake(low_half(lock));
 }
 
+/* Of 32 bits it comes back after 4 G lists; by then nobody keeps a node of that one. */
+static uintptr_t new_id(void)
+{
+	static _Atomic uintptr_t last;
+	uintptr_t id = rl_load(&last, relaxed);
+
+	while (!rl_cas(&last, &id, id + 1, relaxed, relaxed))
+		;
+	return id + 1;
+}
+
 bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 {
 	struct req *holder = req_in(word);
@@ -63,6 +74,8 @@ bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 		      STATE_HELD | mode_bit(holder->mode));
 	rl_store(&x->next, WORD_ENGINE, relaxed);
 	rl_store(&lock->stays, 1 + RL_STAY, relaxed);
+	if (!rl_load(&lock->id, relaxed))
+		rl_store(&lock->id, new_id(), relaxed);
 	rl_list_note_made(x);	   /* K2 */
 	set_held(lock, holder, x); /* L1 */
 	rl_list_unlock_word(lock, (uintptr_t)x);
@@ -71,9 +84,7 @@ bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 
 /* ---- The list ---- */
 
-/* Is the word to lead to nodes still, for one that has found others there, or is alone?  Two
- * may count as one: it is to be about right. */
-static bool stays(struct lock *lock, bool alone)
+bool rl_list_stays(struct lock *lock, bool alone)
 {
 	uint32_t often = rl_load(&lock->stays, relaxed);
 
@@ -163,16 +174,39 @@ bool rl_list_insert_last(struct lock *lock, struct list_node *x)
 	return insert(lock, x, x->start + 1);
 }
 
+/* The first node, or NULL. */
+static struct list_node *first_node(struct lock *lock)
+{
+	uintptr_t word = rl_load(&lock->word, acquire); /* O2 */
+
+	return is_node(word) ? to_node(word) : NULL;
+}
+
+/* Is all that is in the list KEPT? */
+static bool nobody_is_there(struct lock *lock)
+{
+	uintptr_t at;
+
+	for (struct list_node *n = first_node(lock); n; n = to_node(at)) {
+		at = rl_load(&n->next, acquire); /* O2 */
+		if (!is_marked(at) && !is_kept(n))
+			return false;
+	}
+	return true;
+}
+
 bool rl_list_come(struct lock *lock, struct list_node *x, bool as_node)
 {
 	struct place place;
 
 	if (!find(lock, x->start, &place))
 		return false;
-	bool alone = place.link == &lock->word && !to_node(place.next);
-	if (stays(lock, alone) || as_node)
+	if (rl_list_stays(lock, nobody_is_there(lock)) || as_node)
 		return put(&place, x);
-	lead(&place, WORD_IDLE);
+	if (place.link == &lock->word && !to_node(place.next))
+		lead(&place, WORD_IDLE);
+	else
+		rl_list_evict(lock);
 	return false;
 }
 
@@ -195,6 +229,19 @@ void rl_list_sweep(struct lock *lock)
 	unlink_before(lock, UINT64_MAX);
 }
 
+void rl_list_evict(struct lock *lock)
+{
+	struct list_node *next;
+	uintptr_t at;
+
+	for (struct list_node *n = first_node(lock); n; n = to_node(at)) {
+		at = rl_load(&n->next, acquire); /* O2 */
+		if (!is_marked(at))
+			give_notice(n, &next);
+	}
+	rl_list_sweep(lock);
+}
+
 struct list_node *rl_list_new_node(struct lock *lock)
 {
 	struct list_node *n = rl_pool_take();
@@ -202,7 +249,7 @@ struct list_node *rl_list_new_node(struct lock *lock)
 	if (rl_likely(n))
 		return n;
 	rl_rcu_read_lock();
-	rl_list_sweep(lock);
+	rl_list_evict(lock);
 	rl_rcu_read_unlock();
 	return rl_pool_take();
 }

@@ -211,6 +211,10 @@ bool rl_list_insert(struct lock *lock, struct list_node *x);
 /* The same behind all that start where x does. */
 bool rl_list_insert_last(struct lock *lock, struct list_node *x);
 
+/* Is the word to lead to nodes still, for one that has found others there, or is alone?  Two
+ * may count as one: it is to be about right. */
+bool rl_list_stays(struct lock *lock, bool alone);
+
 /* The same as insert; but if the list is empty, and has been that for a while, make the word
  * IDLE, unless x is to be a node.  False: the word is to be looked at anew. */
 bool rl_list_come(struct lock *lock, struct list_node *x, bool as_node);
@@ -226,10 +230,50 @@ static inline uintptr_t mark_node(struct list_node *x, uintptr_t mark)
 	return next;
 }
 
+static inline bool is_marked(uintptr_t next)
+{
+	return next & NEXT_MARK;
+}
+
+static inline bool is_kept(struct list_node *n)
+{
+	return (rl_load(&n->state, seq_cst) & STATE_PHASE) == STATE_KEPT; /* N1 */
+}
+
 /* See to it that x, which is marked, cannot be found any more. */
 void rl_list_unlink(struct lock *lock, const struct list_node *x);
 
 /* The same of all that are marked. */
 void rl_list_sweep(struct lock *lock);
+
+/* Of one that has left, and led to next: what is marked behind it is not to be found any more. */
+static inline void tidy_up(struct lock *lock, struct list_node *next)
+{
+	for (struct list_node *n = next; n;) {		     /* L12 */
+		uintptr_t link = rl_load(&n->next, acquire); /* O2 */
+
+		if (is_marked(link))
+			rl_list_unlink(lock, n);
+		if (is_marked(link) || !is_kept(n))
+			break;
+		n = to_node(link);
+	}
+}
+
+/* n, which is KEPT, leaves.  False: it is not any more. */
+static inline bool give_notice(struct list_node *n, struct list_node **ret_next)
+{
+	uint32_t s = rl_load(&n->state, relaxed);
+
+	do
+		if ((s & STATE_PHASE) != STATE_KEPT)
+			return false;
+	while (!rl_cas(&n->state, &s, STATE_GONE, seq_cst, relaxed)); /* N1 */
+	*ret_next = to_node(mark_node(n, NEXT_MARK | NEXT_LEFT));
+	return true;
+}
+
+/* In a read section: nothing in the list is KEPT. */
+void rl_list_evict(struct lock *lock);
 
 #endif

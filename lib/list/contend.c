@@ -43,10 +43,9 @@ static void wake_all(uintptr_t waiters)
 	}
 }
 
-/* Wake those who wait for q, which itself goes on. */
-static void kick(struct list_node *q)
+void rl_list_kick(struct list_node *q)
 {
-	uintptr_t waiters = rl_load(&q->waiters, relaxed);
+	uintptr_t waiters = rl_load(&q->waiters, seq_cst); /* N3 */
 
 	while (!(waiters & WAITERS_CLOSED) && waiters)
 		if (rl_cas(&q->waiters, &waiters, 0, acq_rel, relaxed)) { /* O4 */
@@ -59,7 +58,7 @@ static void kick(struct list_node *q)
 static void kick_all(struct list_node *x)
 {
 	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
-		kick(m);
+		rl_list_kick(m);
 }
 
 bool rl_list_wake_all(struct list_node *x)
@@ -68,6 +67,14 @@ bool rl_list_wake_all(struct list_node *x)
 		return false;
 	wake_all(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
 	return true;
+}
+
+/* Is it KEPT, or has it just been? */
+static bool is_nobodys(struct list_node *q)
+{
+	uint32_t phase = state_of(q) & STATE_PHASE;
+
+	return phase == STATE_KEPT || phase == STATE_GONE;
 }
 
 /* Have x woken when q stops being in its way.  False: it has left. */
@@ -83,6 +90,8 @@ static bool stand_behind(struct list_node *x, struct list_node *q)
 			 acquire));		    /* O4 */
 	if (rl_load(&q->next, seq_cst) & NEXT_MARK) /* L14 */
 		rl_list_wake_all(q);
+	else if (is_nobodys(q)) /* N3 */
+		rl_list_kick(q);
 	return true;
 }
 
@@ -93,7 +102,7 @@ static void count_left(struct list_node *q)
 
 	while (!(waiters & WAITERS_CLOSED)) {
 		if ((waiters & WAITERS_MASK) / WAITERS_LEFT >= RL_LEFT_MAX) {
-			kick(q);
+			rl_list_kick(q);
 			return;
 		}
 		if (rl_cas(&q->waiters, &waiters, waiters + WAITERS_LEFT, relaxed, relaxed))
@@ -110,6 +119,16 @@ void rl_list_count_left(struct lock *lock, const struct list_node *x, const stru
 	for (struct list_node *n = to_node(at); n; n = to_node(rl_load(&n->next, acquire)))
 		if (q ? n == q : n->start < x->end && x->start < n->end)
 			count_left(n);
+}
+
+void rl_list_part(struct lock *lock, struct list_node *x)
+{
+	struct list_node *next = to_node(mark_node(x, NEXT_MARK | NEXT_LEFT));
+
+	if (rl_list_wake_all(x))
+		rl_list_unlink(lock, x);
+	else
+		tidy_up(lock, next);
 }
 
 void rl_list_leave(struct lock *lock, struct list_node *x)
@@ -175,12 +194,14 @@ static bool goes_first(const struct list_node *x, uint32_t x_state, const struct
 
 /* How x looks at others. */
 struct look {
+	struct lock *lock;
 	uint32_t mine;		      /* its state */
 	uint32_t mode;		      /* the state of that member of it which looks */
 	const struct list_node *held; /* NULL, or what x, a try, is to grow out of */
 	bool passing;		      /* count it, where it passes one that waits */
 	bool passed;		      /* there is one that it has passed without counting */
 	bool reserved;		      /* there is a reservation */
+	bool met;		      /* there is anybody who conflicts */
 	/* What is in its way last, and best to wait for: the state, and whose that is. */
 	uint32_t theirs, best_state;
 	const struct list_node *head, *best_head;
@@ -207,7 +228,7 @@ static bool waits_anyway(const struct list_node *q, uint32_t theirs, const struc
 static bool is_in_the_way(struct list_node *x, struct list_node *n, struct look *look)
 {
 	uint32_t own = rl_load(&n->state, seq_cst), s = own; /* L4 */
-	struct list_node *q = n;
+	struct list_node *q = n, *next;
 
 	if (!conflict(own, look->mode))
 		return false;
@@ -217,12 +238,22 @@ static bool is_in_the_way(struct list_node *x, struct list_node *n, struct look 
 	}
 	look->head = q;
 	for (;;) {
+		uint32_t phase = s & STATE_PHASE;
+
 		look->theirs = s;
-		switch (s & STATE_PHASE) {
+		look->met = look->met || (phase != STATE_GONE && phase != STATE_KEPT);
+		switch (phase) {
 		case STATE_HELD:
 			return true;
 		case STATE_GONE:
 			return false;
+		case STATE_KEPT:
+			if (give_notice(q, &next)) {
+				tidy_up(look->lock, next);
+				return false;
+			}
+			s = rl_load(&q->state, seq_cst);
+			break;
 		case STATE_RESERVED:
 			look->reserved = true;
 			return look->mine & STATE_RESERVE;
@@ -306,7 +337,7 @@ static void look_around(struct lock *lock, struct list_node *x, struct look *loo
 static struct list_node *obstacle(struct lock *lock, struct list_node *x,
 				  const struct list_node *held, struct look *look)
 {
-	*look = (struct look){ .mine = rl_load(&x->state, relaxed), .held = held };
+	*look = (struct look){ .lock = lock, .mine = rl_load(&x->state, relaxed), .held = held };
 	look_around(lock, x, look);
 	if (!look->best && look->passed) {
 		look->passing = true;
@@ -316,6 +347,20 @@ static struct list_node *obstacle(struct lock *lock, struct list_node *x,
 }
 
 /* ---- One request ---- */
+
+/* Where a lock is not aligned for a word of 64 bits all
+ * locks share one. */
+_Atomic uint64_t *rl_list_tickets(struct lock *lock)
+{
+#if UINTPTR_MAX > UINT32_MAX
+	return &lock->tickets;
+#else
+	static _Atomic uint64_t tickets;
+
+	(void)lock;
+	return &tickets;
+#endif
+}
 
 bool rl_list_cancel_one(struct list_node *x, uint32_t kind)
 {
@@ -332,10 +377,11 @@ bool rl_list_cancel_one(struct list_node *x, uint32_t kind)
 enum verdict { DECIDED, BEATEN, CANCELED };
 
 /* x is TRYING, and becomes what it has found out. */
-static enum verdict decide(struct list_node *x, uint32_t phase)
+static enum verdict decide(struct list_node *x, uint32_t phase, bool familiar)
 {
 	uint32_t s = rl_load(&x->state, relaxed);
-	const uint32_t cleared = STATE_PHASE | STATE_BEATEN | STATE_ASKED;
+	const uint32_t cleared = STATE_PHASE | STATE_BEATEN | STATE_ASKED |
+				 (familiar ? 0 : STATE_FAMILIAR);
 
 	for (;;) {
 		if (s & STATE_CANCELED)
@@ -358,7 +404,7 @@ static enum verdict decide(struct list_node *x, uint32_t phase)
 static enum verdict take(struct lock *lock, struct list_node *x, const struct look *look)
 {
 	bool reserves = look->mine & STATE_RESERVE;
-	enum verdict verdict = decide(x, reserves ? STATE_RESERVED : STATE_HELD);
+	enum verdict verdict = decide(x, reserves ? STATE_RESERVED : STATE_HELD, !look->met);
 
 	if (verdict == DECIDED && (look->reserved || look->mine & STATE_COMMIT))
 		for (struct list_node *m = first_member(x); m; m = next_member(x, m))
@@ -367,28 +413,14 @@ static enum verdict take(struct lock *lock, struct list_node *x, const struct lo
 	return verdict;
 }
 
-/* How many tickets there have been.  Where a lock is not aligned for a word of 64 bits all
- * locks share one. */
-static _Atomic uint64_t *tickets_of(struct lock *lock)
-{
-#if UINTPTR_MAX > UINT32_MAX
-	return &lock->tickets;
-#else
-	static _Atomic uint64_t tickets;
-
-	(void)lock;
-	return &tickets;
-#endif
-}
-
 /* False: it has to look again before. */
 static bool take_ticket(struct lock *lock, struct list_node *x)
 {
-	uint64_t tickets = rl_load(tickets_of(lock), relaxed);
+	uint64_t tickets = rl_load(rl_list_tickets(lock), relaxed);
 	uint32_t s = rl_load(&x->state, relaxed);
 	bool beaten;
 
-	while (!rl_cas(tickets_of(lock), &tickets, tickets + 1, relaxed, relaxed))
+	while (!rl_cas(rl_list_tickets(lock), &tickets, tickets + 1, seq_cst, relaxed)) /* N2 */
 		;
 	x->ticket = tickets;
 	for (struct list_node *m = first_member(x); m; m = next_member(x, m))
@@ -426,7 +458,7 @@ static void ask(struct list_node *q)
 	while ((s & STATE_PHASE) == STATE_TRYING)
 		if (s & STATE_ASKED || rl_cas(&head->state, &s, s | STATE_ASKED, seq_cst, seq_cst))
 			return;
-	kick(q);
+	rl_list_kick(q);
 }
 
 void rl_list_accept(struct lock *lock, struct list_node *x)
@@ -523,7 +555,7 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 		} else {
 			uint32_t crowd = (look.best_state & STATE_PHASE) == STATE_HELD ? 1 : 2;
 
-			verdict = decide(x, STATE_PENDING);
+			verdict = decide(x, STATE_PENDING, false);
 			bool stands = verdict == DECIDED && stand_behind(x, q);
 			rl_rcu_read_unlock();
 			if (verdict == CANCELED) {
@@ -537,8 +569,9 @@ int rl_list_contend(struct lock *lock, struct list_node *x, const struct list_wa
 				else
 					behind = q;
 				if (answer == PARK_TIMED_OUT)
-					error = decide(x, STATE_GONE) == CANCELED ? ECANCELED
-										  : ETIMEDOUT;
+					error = decide(x, STATE_GONE, false) == CANCELED
+						    ? ECANCELED
+						    : ETIMEDOUT;
 			}
 			if (!error && !try_again(x))
 				error = ECANCELED;
@@ -565,7 +598,7 @@ enum outcome rl_list_pursue(struct lock *lock, struct list_node *x)
 			take_ticket(lock, x);
 			continue;
 		}
-		switch (q ? decide(x, STATE_PENDING) : take(lock, x, &look)) {
+		switch (q ? decide(x, STATE_PENDING, false) : take(lock, x, &look)) {
 		case CANCELED:
 			return ENDED;
 		case BEATEN:

@@ -35,6 +35,15 @@ void rl_list_move_to(struct lock *lock, struct list_node *y);
 /* In a read section: take x out of the list, and wake those who wait for it. */
 void rl_list_leave(struct lock *lock, struct list_node *x);
 
+/* In a read section: the same of x, which others are to unlink and retire. */
+void rl_list_part(struct lock *lock, struct list_node *x);
+
+/* Wake those who wait for q, which itself goes on. */
+void rl_list_kick(struct list_node *q);
+
+/* How many tickets of the lock there have been. */
+_Atomic uint64_t *rl_list_tickets(struct lock *lock);
+
 /* Wake those who wait for x, which is marked.  False: there was nobody. */
 bool rl_list_wake_all(struct list_node *x);
 

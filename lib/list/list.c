@@ -15,7 +15,9 @@
  *
  * Common case.  Two compare-and-swaps to lock, to insert and to hold, and to unlock two
  * operations on the node itself: to mark it, and to find that nobody is to be told.  A
- * request alone: one each, in the front.
+ * request alone: one each, in the front.  A request that is locked again for the same range by
+ * the thread that has just let go of that finds its node where it was, if nobody who conflicts
+ * has come meanwhile: then both calls write to that node alone, and read the word.
  *
  * Conflict.  A node comes in TRYING, looks at all that overlap, and then holds, waits or
  * fails.  What it makes of those it meets:
@@ -28,6 +30,7 @@
  *             RANGELOCK_MAX_BYPASS times; who has one waits for smaller ones only.  Who is
  *             of higher rank passes it, and of lower does not.
  *   GONE      is nothing.
+ *   KEPT      is nothing either, and becomes GONE.
  *   RESERVED  is a reservation, in the way of others alone.
  *
  * Rank.  A nested read, whose owner holds others up, goes before an upgrade, whose owner holds
@@ -93,10 +96,10 @@
  *       belongs if its owner has ABANDONED it meanwhile.  Behind one node at most
  *       RL_LEFT_MAX such nodes stand, and two for each thread: one that is about to count,
  *       and one that went over from another node, which are not counted.
- *   L7  The mark of a node is what frees its range; it may be followed at once by another
- *       thread's lock, unlock and destroy, and by the end of the node.  So unlock touches both
- *       after it only in a read section that has begun before it, and destroy waits for a
- *       grace period.
+ *   L7  The mark of a node, or that it is KEPT, is what frees its range; it may be followed at
+ *       once by another thread's lock, unlock and destroy, and by the end of the node.  So unlock
+ *       touches both after it only in a read section that has begun before it, and destroy
+ *       waits for a grace period.
  *   L8  What cancel, walk, is_locked and destroy find is no older than their call: they use
  *       seq_cst where what they look for is written so, or a read-modify-write.
  *   L9  Of grant, time-out and cancel one wins, by the state: from PENDING its owner goes to
@@ -119,7 +122,10 @@
  *       that stay, and one for each thread.  Take a row of them, and the one that came last: who
  *       brought it in went past those before it and unlinked what was marked there.  And who
  *       leaves before one that is marked has that unlinked, so those behind it left later
- *       than their predecessors: all of the row were there when it came.
+ *       than their predecessors: all of the row were there when it came.  Of those who were
+ *       KEPT, and left when their threads had gone elsewhere, nobody does that; but whoever
+ *       leaves before others who are KEPT has what is marked behind those unlinked, and a
+ *       thread leaves so before it keeps anything.
  *   L13 To unlink a LEFT node is one CAS that succeeds once: its link leads to it from one place
  *       that is not marked, and it does not come back (L3).  So it is retired once.
  *   L14 Who pushes himself looks for the mark after that, and who leaves looks at his stack after
@@ -151,6 +157,24 @@
  *       changed or given up, and only then is the head retired, HELD for good.  So whoever has
  *       found a follower may look at the head as long as he is in his section, and finds what
  *       is true of the follower, or was until it left.
+ *
+ *   N1  Nobody holds who conflicts with a KEPT node.  Of those who began to try before it last
+ *       looked it saw none that could; and whoever began after that sees it in his own last
+ *       look (L2), and makes it GONE before he holds.  From KEPT it goes to TRYING or GONE, by one
+ *       CAS.  So one that goes to TRYING, and on to HELD before it is BEATEN, need not look (L4).
+ *   N2  One that is KEPT met nobody who conflicts in the look that it was granted after, so all who
+ *       have come to wait since got their tickets after that look had begun.  When it is
+ *       TRYING again there are as many tickets as before that look, or it ends: so it
+ *       passes nobody who waits.
+ *   N3  Who pushes himself on the stack of one that holds looks at its state after that, and who
+ *       keeps a node looks at its stack after it is KEPT, all of it seq_cst: one of the two sees
+ *       the other (as L14 has it of the mark), and those who stand there are woken.  Who ends a
+ *       KEPT node wakes nobody.
+ *   N4  A thread knows the node that it keeps by its address, which may be another's by now, and by
+ *       its list's id, which no other list has had.  In a read section one that is found KEPT does
+ *       not become another; and whose it is: if the list, the request, the range and the mode are
+ *       those, it is as good as this thread's.  Of a node that was kept in a list which is not
+ *       the caller's, it is not known whether the lock is there still: it is left to others.
  *
  *   K1  Each thread has a record of the calls that it is in the middle of, with what comes by them
  *       and what leaves, from before the first of that can be found until the node may be
@@ -190,6 +214,7 @@
  *   O6  a state: TRYING to RESERVED (CAS)     whoever finds RESERVED: whose it is
  *   O7  place of a request that is made a     its unlock: the node, of which whoever made it
  *       node                                  does not touch link and request any more
+ *   O8  a state: HELD to KEPT                 whoever finds KEPT: whose it was
  *
  * Progress.  Lock-free, but for L1, while nobody waits: who fails to insert, mark or unlink,
  * or is beaten, has been overtaken by one who did not.  Who waits is passed
@@ -212,6 +237,7 @@
 #include "base/rcu.h"
 #include "list/contend.h"
 #include "list/fork.h"
+#include "list/keep.h"
 
 /* Here, since all who use the archive have this file. */
 __attribute__((constructor)) static void watch_forks(void)
@@ -270,13 +296,17 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 {
 	if (waits_here(lock, req))
 		return EINVAL;
+	if (rl_list_take_up(lock, req, want))
+		return 0;
 
 	struct list_node *x = rl_list_new_node(lock);
 	if (!x)
 		return ENOMEM;
+	x->ticket = rl_load(&lock->id, relaxed);
 	describe_node(x, req, want->start, want->end,
 		      STATE_TRYING | mode_bit(want->mode) | (want->nested ? STATE_NESTED : 0) |
-			  (want->reserve ? STATE_RESERVE : 0));
+			  (want->reserve ? STATE_RESERVE : 0) | (x->ticket ? STATE_FAMILIAR : 0));
+	uint64_t tickets = rl_load(rl_list_tickets(lock), seq_cst); /* N2 */
 
 	struct call call = { .lock = lock, .req = req, .x = x };
 	rl_list_begin(&call);
@@ -295,6 +325,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 	if (want->reserve) {
 		set_reserved(lock, req, x);
 	} else {
+		req->arrival = tickets;
 		rl_list_accept(lock, x);
 	}
 	rl_list_end(&call);
@@ -333,10 +364,8 @@ int rl_list_let_go(struct lock *lock, struct req *req)
 	rl_list_begin(&call);
 	set_idle(req);
 	rl_rcu_read_lock(); /* L7 */
-	struct list_node *next = to_node(mark_node(x, NEXT_MARK | NEXT_LEFT));
-	bool waited_for = rl_list_wake_all(x);
-	if (waited_for || (next && rl_load(&next->next, relaxed) & NEXT_MARK)) /* L12 */
-		rl_list_unlink(lock, x);
+	if (!rl_list_keep(req, x))
+		rl_list_part(lock, x);
 	rl_list_end(&call);
 	rl_rcu_read_unlock();
 	return 0;
@@ -391,7 +420,7 @@ int rl_list_destroy(struct lock *lock)
 		if (is_node(word)) {
 			/* Those who have unlocked may be in it still. */
 			rl_rcu_read_lock();
-			rl_list_sweep(lock);
+			rl_list_evict(lock);
 			rl_rcu_read_unlock();
 			word = rl_load(&lock->word, acquire);
 		}

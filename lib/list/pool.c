@@ -38,7 +38,8 @@ struct pool {
 	struct list_node *free, *retired;
 	uint32_t n_retired;
 	uint32_t n_last; /* of its last allocation */
-	bool known;	 /* to be emptied when the thread ends */
+	struct rcu_ending ending;
+	bool known; /* to be emptied when the thread ends */
 };
 
 static RL_THREAD_LOCAL struct pool pool;
@@ -97,9 +98,9 @@ static struct list_node *take_retired(struct pool *mine)
 }
 
 /* What may be few, and not worth a grace period, goes to the stack. */
-static void leave_all(void *arg)
+static void leave_all(struct rcu_ending *ending)
 {
-	struct pool *mine = arg;
+	struct pool *mine = (struct pool *)(void *)((char *)ending - offsetof(struct pool, ending));
 
 	push_to_stack(take_retired(mine));
 	push_to_stack(mine->free);
@@ -144,7 +145,7 @@ static bool allocate(struct pool *mine)
 static void become_known(struct pool *mine)
 {
 	if (!mine->known)
-		mine->known = rl_rcu_at_thread_end(leave_all, mine);
+		mine->known = rl_rcu_at_thread_end(&mine->ending, leave_all);
 }
 
 static void refill(struct pool *mine)

@@ -23,7 +23,7 @@ struct list_node {
 	uint64_t start, end;
 	struct req *owner;
 	union {
-		uint64_t ticket;
+		uint64_t ticket;	/* of one that may be KEPT: the list's id */
 		struct list_node *head; /* of a follower */
 	};
 	_Atomic uint32_t state, park;

@@ -19,6 +19,7 @@ enum {
 	STATE_HELD,
 	STATE_GONE,
 	STATE_RESERVED,
+	STATE_KEPT, /* nobody's; its last owner may hold it again */
 	STATE_PHASE = 7,
 
 	STATE_WRITE = 8,   /* its mode */
@@ -35,7 +36,8 @@ enum {
 	STATE_MOVED = 8192,	/* it has left, for one that stands before it, and holds more */
 	STATE_RESERVE = 16384,	/* it is, or tries to become, a reservation */
 	STATE_VECTOR = 32768,	/* it is a head, and stands in no list itself */
-	STATE_BYPASS = 1 << 16	/* how often it was passed while PENDING: from this bit on */
+	STATE_FAMILIAR = 65536, /* it may be KEPT: nobody who conflicts was there when it came */
+	STATE_BYPASS = 1 << 17	/* how often it was passed while PENDING: from this bit on */
 };
 
 /* list_node.waiters: the address of the last one that came, and */

@@ -49,7 +49,7 @@ static struct program {
 	char name[40];
 	struct action actions[MAX_THREADS][MAX_ACTIONS];
 	unsigned n[MAX_THREADS];
-	bool barging, on_list;
+	bool barging, on_list, keeps;
 	bool held; /* setup holds something, and thread 0 drops it */
 	struct want held_want;
 } program;
@@ -149,6 +149,8 @@ static void setup(void)
 {
 	if (program.barging)
 		o_setup_barging();
+	else if (program.on_list && program.keeps)
+		o_keep_on_list(o_setup);
 	else if (program.on_list)
 		o_put_on_list(o_setup);
 	else
@@ -251,6 +253,7 @@ const struct scenario *scenario_generated(uint64_t seed)
 	program.scenario.processors = rng_below(&rng, 4) ? 1 : 2 + (unsigned)rng_below(&rng, 2);
 	program.barging = seed % 3 == 0;
 	program.on_list = seed % 3 == 1;
+	program.keeps = seed % 2;
 	program.held = rng_below(&rng, 2);
 	program.held_want = random_want(&rng);
 	snprintf(program.name, sizeof(program.name), "generated-%" PRIu64, seed);

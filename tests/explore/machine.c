@@ -405,9 +405,9 @@ unsigned explore_memory(void)
 	return n_allocated;
 }
 
-bool rl_rcu_at_thread_end(void (*fn)(void *), void *arg)
+bool rl_rcu_at_thread_end(struct rcu_ending *ending, void (*fn)(struct rcu_ending *))
 {
-	(void)fn, (void)arg;
+	(void)ending, (void)fn;
 	return true;
 }
 

@@ -69,7 +69,8 @@ static struct call {
 static unsigned n_calls;
 static struct call *call_of[REQS];
 static unsigned cancels, canceled, perhaps_canceled;
-static bool barging, on_list, next_on_list;
+static bool barging, on_list, next_on_list, next_keeps;
+bool seam_keeps;
 static uintptr_t last_word;
 static bool buried;
 static unsigned moves; /* how often somebody has claimed more */
@@ -860,8 +861,9 @@ NOTES bool o_idle(void)
 	uintptr_t word = PEEK(&to_lock(&o_lock)->word);
 
 	while (on_list && is_node(word)) {
+		bool kept = (PEEK(&to_node(word)->state) & STATE_PHASE) == STATE_KEPT;
 		word = PEEK(&to_node(word)->next);
-		if (!(word & NEXT_MARK))
+		if (!(word & NEXT_MARK) && !kept)
 			return false;
 		word &= ~(uintptr_t)NEXT_MASK;
 	}
@@ -1090,6 +1092,7 @@ void o_setup(void)
 	memset(next_of, 0, sizeof(next_of));
 	barging = false;
 	on_list = next_on_list;
+	seam_keeps = next_keeps;
 	to_lock(&o_lock)->engine = on_list ? RANGELOCK_LIST : RANGELOCK_TREE;
 	rl_pool_forget();
 	n_reservations = 0;
@@ -1115,6 +1118,13 @@ void o_put_on_list(void (*setup)(void))
 	next_on_list = true;
 	setup();
 	next_on_list = false;
+}
+
+void o_keep_on_list(void (*setup)(void))
+{
+	next_keeps = true;
+	o_put_on_list(setup);
+	next_keeps = false;
 }
 
 void o_bury(void)

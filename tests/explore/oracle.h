@@ -37,8 +37,9 @@ extern struct rangelock_req o_reqs[REQS];
 
 /* For struct scenario: .setup, .step and .check. */
 void o_setup(void);
-void o_setup_barging(void);		 /* a lock with RANGELOCK_BARGING; RL_MAX_BYPASS is 4 */
-void o_put_on_list(void (*setup)(void)); /* the same for a list lock; RL_MAX_BYPASS is 4 */
+void o_setup_barging(void);		  /* a lock with RANGELOCK_BARGING; RL_MAX_BYPASS is 4 */
+void o_put_on_list(void (*setup)(void));  /* the same for a list lock; RL_MAX_BYPASS is 4 */
+void o_keep_on_list(void (*setup)(void)); /* the same, where threads keep all nodes that they may */
 void o_step(void);
 void o_check(void);
 

@@ -1937,6 +1937,119 @@ static void child_check(void)
 	explore_assert(rangelock_destroy(&o_lock) == 0);
 }
 
+/* ---- Nodes that are kept ---- */
+
+/* A list beside, so that all are nodes. */
+static void list_beside(void)
+{
+	o_setup();
+	o_take(HELD, WR(3, 4));
+	o_take(6, RD(2, 3));
+	o_drop(6);
+	passers_are_done = false;
+}
+
+/* One comes again and again, and another in between. */
+static void again_and_another(unsigned i)
+{
+	for (int k = 0; k < 3 - (int)i; k++)
+		o_visit(2 * i, i ? RD(1, 3) : WR(0, 2));
+}
+
+static void again_and_tries(unsigned i)
+{
+	for (int k = 0; k < 3 - (int)i; k++)
+		o_visit(2 * i, i ? TRY_WR(1, 3) : TRY_WR(0, 2));
+}
+
+/* The same range for another mode, and another request's. */
+static void again_but_not_the_same(unsigned i)
+{
+	if (i == 0) {
+		o_visit(0, WR(0, 1));
+		o_visit(0, WR(0, 2));
+		o_visit(0, RD(0, 2));
+		o_visit(0, WR(0, 2));
+	} else {
+		o_visit(2, WR(0, 2));
+		o_visit(2, RD(1, 2));
+	}
+}
+
+/* What one has kept becomes another's, for another request, which then holds the same. */
+static void kept_by_another(unsigned i)
+{
+	if (i == 0) {
+		o_visit(0, WR(0, 1));
+		o_visit(0, WR(1, 3));
+	} else {
+		o_visit(2, WR(0, 1));
+		o_visit(2, WR(1, 3));
+		o_visit(2, WR(1, 2));
+	}
+}
+
+static void again_and_reserve(unsigned i)
+{
+	if (i == 0) {
+		again_and_another(0);
+	} else {
+		o_visit(2, WR(1, 3));
+		o_reserve_and_commit(2, 1, 3, false);
+	}
+}
+
+static void again_and_look(unsigned i)
+{
+	if (i)
+		o_look(0);
+	else
+		again_and_another(0);
+}
+
+/* One comes again, and is not to pass one that has come to wait more often than others. */
+static void familiar_passers(unsigned i)
+{
+	unsigned passed = 0;
+
+	if (i == 0) {
+		explore_wait(passing_is_done);
+		o_drop(HELD);
+	} else if (i == 1) {
+		o_visit(2, WR(0, 4));
+	} else {
+		for (int k = 0; k < RL_MAX_BYPASS + 4; k++)
+			passed += o_visit(4, TRY_WR(0, 1)) == 0;
+		end_passing(passed);
+	}
+}
+
+/* The last of those who come again finds nobody there any more. */
+static void again_and_alone(unsigned i)
+{
+	for (int k = 0; k < 4 - (int)i; k++)
+		o_visit(2 * i, WR(i, i + 1));
+}
+
+static void fork_kept(unsigned i)
+{
+	if (i == 2) {
+		explore_fork();
+		return;
+	}
+	for (int k = 0; k < 3 - (int)i; k++)
+		if (rangelock_wrlock(&o_lock, &o_reqs[2 * i], 2 * i, 2 * i + 2) == 0)
+			rangelock_unlock(&o_lock, &o_reqs[2 * i]);
+}
+
+static void fork_kept_alone(unsigned i)
+{
+	if (i)
+		explore_fork();
+	else
+		fork_kept(0);
+}
+
 /* The same on a list lock. */
 #define ON_LIST(setup)                    \
 	static void setup##_on_list(void) \
@@ -1967,10 +2080,31 @@ ON_LIST(vector_setup)
 ON_LIST(submission_setup)
 ON_LIST(canceled_and_freed_setup)
 
+/* The same where all is kept that may be. */
+#define KEEPING(setup)                    \
+	static void setup##_keeping(void) \
+	{                                 \
+		o_keep_on_list(setup);    \
+	}
+KEEPING(o_setup)
+KEEPING(hold_first)
+KEEPING(leave_one)
+KEEPING(list_beside)
+
 #define HERE .step = o_step, .check = o_check
 #define LIST(what, n, before, does)                                                              \
 	{                                                                                        \
 		.name = "list-" what, .threads = n, .setup = before##_on_list, .run = does, HERE \
+	}
+
+#define KEPT(what, n, before, does)                                                              \
+	{                                                                                        \
+		.name = "kept-" what, .threads = n, .setup = before##_keeping, .run = does, HERE \
+	}
+#define BESIDE(what, n, does)                                                                  \
+	{                                                                                      \
+		.name = "kept-" what, .threads = n, .setup = list_beside_keeping, .run = does, \
+		.step = o_step, .check = drop_and_check                                        \
 	}
 
 #define ALONE(what, before, does)                                                           \
@@ -2446,6 +2580,42 @@ static const struct scenario scenarios[] = {
 	  .setup = o_setup_on_list,
 	  .run = wide_and_narrow,
 	  HERE },
+	BESIDE("again", 2, again_and_another),
+	BESIDE("tries", 2, again_and_tries),
+	BESIDE("not-the-same", 2, again_but_not_the_same),
+	BESIDE("by-another", 2, kept_by_another),
+	BESIDE("reserve", 2, again_and_reserve),
+	BESIDE("look", 2, again_and_look),
+	BESIDE("alone-beside", 2, again_and_alone),
+	KEPT("alone", 2, o_setup, again_and_alone),
+	KEPT("passers", 3, list_beside, familiar_passers),
+	KEPT("destroyed-once-free", 2, leave_one, destroyed_once_free),
+	KEPT("wide-and-narrow", 3, o_setup, wide_and_narrow),
+	KEPT("crowd", 3, o_setup, crowd),
+	KEPT("used-again", 2, o_setup, used_again),
+	KEPT("three-tries", 3, o_setup, three_tries),
+	KEPT("upgrades", 3, o_setup, upgrades),
+	KEPT("extend", 3, hold_first, extend),
+	KEPT("vectors", 3, o_setup, vectors),
+	KEPT("submissions", 3, hold_first, submissions),
+	KEPT("growth-revokes", 2, hold_first, growth_revokes),
+	{ .name = "kept-scarce",
+	  .threads = 2,
+	  .scarce = true,
+	  .setup = list_beside_keeping,
+	  .run = again_and_another,
+	  .step = o_step,
+	  .check = drop_and_check },
+	{ .name = "kept-fork",
+	  .threads = 3,
+	  .setup = list_beside_keeping,
+	  .run = fork_kept,
+	  .check = child_check },
+	{ .name = "kept-fork-alone",
+	  .threads = 2,
+	  .setup = list_beside_keeping,
+	  .run = fork_kept_alone,
+	  .check = child_check },
 	ALONE("fork-changes-alone", hold_first, fork_changes_alone),
 	ALONE("fork-vectors-alone", hold_first, fork_vectors_alone),
 	ALONE("fork-submissions-alone", hold_first, fork_submissions_alone),

@@ -60,6 +60,10 @@ void seam_plain(const void *p, size_t size, bool write);
 void seam_note_nodes(int more);
 #define rl_note_nodes(n) seam_note_nodes(n)
 
+/* Is a thread to keep each node that it may (list/keep.c), whatever its habits? */
+extern bool seam_keeps;
+#define rl_is_habit(before, now) (seam_keeps || (before) == (now))
+
 /* Fibers share what the compiler takes for one thread's: each gets a copy. */
 void *seam_mine(void *variable, size_t size);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the list engine promises beside the others: the bound, its pools, its life. */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -587,6 +588,16 @@ START_TEST(a_list_that_is_in_use_is_not_destroyed)
 }
 END_TEST
 
+/* Held by req, which is a node. */
+static void make_list(struct rangelock *l, struct rangelock_req *req)
+{
+	static struct rangelock_req other;
+
+	must(rangelock_wrlock(l, req, 0, 1) == 0);
+	must(rangelock_wrlock(l, &other, 1000, 1001) == 0);
+	must(rangelock_unlock(l, &other) == 0);
+}
+
 static bool word_is_idle(void)
 {
 	return rl_load(&to_lock(&lock)->word, relaxed) == WORD_IDLE;
@@ -645,6 +656,177 @@ START_TEST(a_list_stays_one_until_requests_are_alone_for_a_while)
 	}
 	ck_assert_uint_ge(n, 4);
 	ck_assert_uint_le(n, 64);
+}
+END_TEST
+
+/* So often that the thread keeps its node. */
+static void visit_twice(struct rangelock *l, struct rangelock_req *req, uint64_t start)
+{
+	for (int i = 0; i < 2; i++) {
+		must(rangelock_wrlock(l, req, start, start + 1) == 0);
+		must(rangelock_unlock(l, req) == 0);
+	}
+}
+
+static const struct list_node *node_of(struct rangelock_req *req)
+{
+	return rl_load(&to_req(req)->list_node, relaxed);
+}
+
+START_TEST(what_is_locked_again_is_where_it_was)
+{
+	make_list(&lock, &a);
+	visit_twice(&lock, &b, 1);
+	const struct list_node *kept = node_of(&b);
+	ck_assert_int_eq(population(&lock), 1);
+	ck_assert(!rangelock_is_locked(&lock, 1, 2, RANGELOCK_READ));
+	visit_twice(&lock, &b, 1);
+	ck_assert_ptr_eq(node_of(&b), kept);
+
+	/* It is in nobody's way, and not for another range, mode or request. */
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &c, 1, 3), 0);
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &b, 1, 2), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&lock, &c), 0);
+	visit_twice(&lock, &b, 1);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &b, 1, 2), 0);
+	ck_assert_int_eq(rangelock_tryrdlock(&lock, &c, 1, 2), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &c), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	visit_twice(&lock, &b, 1);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 3), 0);
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &c, 2, 3), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	visit_twice(&lock, &b, 2);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 3), 0);
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &c, 1, 2), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+static void make_list_of_vector(struct rangelock *l, struct rangelock_req reqs[2])
+{
+	const struct rangelock_range ranges[] = { { 10, 11, RANGELOCK_WRITE },
+						  { 12, 13, RANGELOCK_WRITE } };
+
+	must(rangelock_lockv(l, reqs, ranges, 2, NULL) == 0);
+}
+
+START_TEST(what_is_kept_in_one_list_is_not_held_in_another)
+{
+	static struct rangelock other;
+	static struct rangelock_req d, of_vectors[4];
+
+	/* Another lock. */
+	ck_assert_int_eq(rangelock_init(&other, &on_list), 0);
+	make_list(&lock, &a);
+	make_list(&other, &d);
+	visit_twice(&lock, &b, 1);
+	ck_assert_int_eq(rangelock_wrlock(&other, &b, 1, 2), 0);
+	ck_assert_int_eq(rangelock_trywrlock(&other, &c, 1, 2), EBUSY);
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &c, 1, 2), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &c), 0);
+	ck_assert_int_eq(rangelock_unlock(&other, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&other, &d), 0);
+
+	/* Another in the same place; the one before was not destroyed. */
+	visit_twice(&other, &b, 1);
+	ck_assert_int_eq(rangelock_init(&other, &on_list), 0);
+	make_list(&other, &d);
+	ck_assert_int_eq(rangelock_wrlock(&other, &b, 1, 2), 0);
+	ck_assert_int_eq(rangelock_trywrlock(&other, &c, 1, 2), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&other, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&other, &d), 0);
+	ck_assert_int_eq(rangelock_destroy(&other), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_destroy(&lock), 0);
+
+	/* Lists that vectors have made. */
+	make_lock();
+	ck_assert_int_eq(rangelock_init(&other, &on_list), 0);
+	make_list_of_vector(&lock, &of_vectors[0]);
+	make_list_of_vector(&other, &of_vectors[2]);
+	visit_twice(&lock, &b, 1);
+	ck_assert_int_eq(rangelock_wrlock(&other, &b, 1, 2), 0);
+	ck_assert_int_eq(rangelock_trywrlock(&other, &c, 1, 2), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&other, &b), 0);
+	for (int i = 0; i < 4; i++)
+		ck_assert_int_eq(rangelock_unlock(i < 2 ? &lock : &other, &of_vectors[i]), 0);
+	ck_assert_int_eq(rangelock_destroy(&other), 0);
+}
+END_TEST
+
+START_TEST(what_is_kept_for_a_request_is_not_held_while_that_is_in_use)
+{
+	static struct rangelock tree;
+	static struct rangelock_req d;
+
+	ck_assert_int_eq(rangelock_init(&tree, NULL), 0);
+	ck_assert_int_eq(rangelock_wrlock(&tree, &d, 0, 1), 0);
+	make_list(&lock, &a);
+	visit_twice(&lock, &b, 1);
+	ck_assert_int_eq(rangelock_wrlock(&tree, &b, 1, 2), 0);
+	ck_assert_int_eq(rangelock_wrlock(&lock, &b, 1, 2), EINVAL);
+	ck_assert_int_eq(rangelock_unlock(&tree, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&tree, &d), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_destroy(&tree), 0);
+}
+END_TEST
+
+static void *visit_in_passing(void *arg)
+{
+	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
+
+	visit_twice(&lock, &req, *(uint64_t *)arg);
+	return NULL;
+}
+
+START_TEST(what_threads_keep_goes_with_them)
+{
+	enum { THREADS = 100 };
+
+	make_list(&lock, &a);
+	for (uint64_t i = 0; i < THREADS; i++) {
+		uint64_t start = 2 * (THREADS - i);
+		pthread_t thread;
+
+		must(pthread_create(&thread, NULL, visit_in_passing, &start) == 0);
+		pthread_join(thread, NULL);
+	}
+	ck_assert_uint_le(count_nodes(), 8);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
+static pthread_barrier_t barrier;
+
+static void *visit_and_idle(void *arg)
+{
+	visit_in_passing(arg);
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	return NULL;
+}
+
+START_TEST(who_keeps_something_and_idles_is_no_company)
+{
+	uint64_t start = 100;
+	pthread_t thread;
+
+	make_list(&lock, &a);
+	pthread_barrier_init(&barrier, NULL, 2);
+	must(pthread_create(&thread, NULL, visit_and_idle, &start) == 0);
+	pthread_barrier_wait(&barrier);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_uint_ge(count_nodes(), 1);
+	for (uint64_t i = 0; i < 40; i++) {
+		must(rangelock_wrlock(&lock, &b, i, i + 1) == 0);
+		must(rangelock_unlock(&lock, &b) == 0);
+	}
+	ck_assert(word_is_idle());
+	pthread_barrier_wait(&barrier);
+	pthread_join(thread, NULL);
 }
 END_TEST
 
@@ -816,6 +998,11 @@ int main(void)
 	tcase_add_test(tc, one_in_the_word_is_unlocked_as_a_vector);
 	tcase_add_test(tc, a_gap_is_for_a_request_that_is_free_and_a_lock_that_lives);
 	tcase_add_test(tc, a_list_stays_one_until_requests_are_alone_for_a_while);
+	tcase_add_test(tc, what_is_locked_again_is_where_it_was);
+	tcase_add_test(tc, what_is_kept_in_one_list_is_not_held_in_another);
+	tcase_add_test(tc, what_is_kept_for_a_request_is_not_held_while_that_is_in_use);
+	tcase_add_test(tc, what_threads_keep_goes_with_them);
+	tcase_add_test(tc, who_keeps_something_and_idles_is_no_company);
 	tcase_add_test(tc, a_child_has_a_pool_of_its_own);
 	tcase_add_loop_test(tc, a_list_with_any_flags_lets_others_pass_those_who_wait, 0, N_FLAGS);
 	tcase_add_loop_test(tc, a_list_with_any_flags_cannot_be_entered, 0, N_FLAGS);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Nodes that are kept: keep.h; list.c has the invariants. */
+#include "list/keep.h"
+
+#include "base/rcu.h"
+#include "list/contend.h"
+#include "list/fork.h"
+
+/* Is a node to be kept that is like the one which the thread let go of before?  Tests keep any. */
+#ifndef rl_is_habit
+#define rl_is_habit(before, now) ((before) == (now))
+#endif
+
+struct kept {
+	struct list_node *node; /* NULL: none.  It may be another's by now, of another list. */
+	uint64_t list;		/* its list's id */
+	uint64_t tickets;	/* of that list, when the node last looked at others, or before */
+	uint64_t before;	/* what it let go of last, but for chance */
+	struct rcu_ending ending;
+	bool known; /* is to be let go of when the thread ends */
+};
+
+static RL_THREAD_LOCAL struct kept kept;
+
+static uint64_t digest(const struct list_node *x, uint32_t state)
+{
+	const uint64_t odd = 0x9e3779b97f4a7c15;
+
+	return (((x->start * odd ^ x->end) * odd ^ (uintptr_t)x->owner) * odd ^ x->ticket) * odd ^
+	       state;
+}
+
+static bool is_wanted(const struct lock *lock, const struct req *req, const struct list_want *want,
+		      const struct list_node *n, uint32_t state)
+{
+	return n->ticket == rl_load(&lock->id, relaxed) && n->owner == req && is_free(req) &&
+	       n->start == want->start && n->end == want->end && mode_of(state) == want->mode &&
+	       !want->reserve;
+}
+
+/* It is alone, and has been for a while: the word will do. */
+static bool needs_no_node(struct lock *lock, struct list_node *n)
+{
+	return rl_load(&lock->word, relaxed) == (uintptr_t)n &&
+	       !to_node(rl_load(&n->next, relaxed)) && !rl_list_stays(lock, true);
+}
+
+/* n, which was KEPT in this state, is HELD, unless anybody may be in its way, or wait for it. */
+static bool hold_again(struct lock *lock, struct list_node *n, uint32_t state, uint64_t tickets)
+{
+	uint32_t trying = state - STATE_KEPT + STATE_TRYING, s = trying;
+
+	if (!rl_cas(&n->state, &state, trying, seq_cst, relaxed)) /* N1 */
+		return false;
+	if (rl_load(rl_list_tickets(lock), seq_cst) == tickets && /* N2 */
+	    rl_cas(&n->state, &s, trying - STATE_TRYING + STATE_HELD, seq_cst, relaxed))
+		return true;
+	rl_store(&n->state, STATE_GONE, release);
+	rl_list_part(lock, n);
+	return false;
+}
+
+bool rl_list_take_up(struct lock *lock, struct req *req, const struct list_want *want)
+{
+	struct kept *mine = rl_mine(kept);
+	struct list_node *n = mine->node, *next;
+	struct call call = { .lock = lock, .req = req, .x = n };
+	bool taken = false;
+
+	if (!n)
+		return false;
+	mine->node = NULL;
+	rl_list_begin(&call);
+	rl_rcu_read_lock();
+	uint32_t s = rl_load(&n->state, seq_cst);
+	if ((s & STATE_PHASE) == STATE_KEPT && n->ticket == mine->list) { /* N4 */
+		if (is_wanted(lock, req, want, n, s) && !needs_no_node(lock, n))
+			taken = hold_again(lock, n, s, mine->tickets);
+		else if (give_notice(n, &next) && mine->list == rl_load(&lock->id, relaxed))
+			tidy_up(lock, next);
+	}
+	if (taken) {
+		req->arrival = mine->tickets;
+		rl_list_accept(lock, n);
+	}
+	rl_list_end(&call);
+	rl_rcu_read_unlock();
+	return taken;
+}
+
+static void forget(struct rcu_ending *ending)
+{
+	struct kept *mine = (struct kept *)(void *)((char *)ending - offsetof(struct kept, ending));
+	struct list_node *n = mine->node, *next;
+
+	mine->node = NULL;
+	mine->known = false;
+	rl_rcu_read_lock();
+	if (n && is_kept(n) && n->ticket == mine->list)
+		give_notice(n, &next); /* of the lock it is not known whether it is there */
+	rl_rcu_read_unlock();
+}
+
+bool rl_list_keep(const struct req *req, struct list_node *x)
+{
+	struct kept *mine = rl_mine(kept);
+	uint32_t s = rl_load(&x->state, relaxed);
+
+	if ((s & ~(uint32_t)STATE_WRITE) != (STATE_HELD | STATE_FAMILIAR))
+		return false;
+	uint64_t before = mine->before;
+	mine->before = digest(x, s);
+	if (!rl_is_habit(before, mine->before) || mine->node || rl_load(&x->waiters, relaxed))
+		return false;
+	if (!mine->known)
+		mine->known = rl_rcu_at_thread_end(&mine->ending, forget);
+	if (!mine->known)
+		return false;
+	mine->node = x;
+	mine->list = x->ticket;
+	mine->tickets = req->arrival;
+	rl_store(&x->state, s - STATE_HELD + STATE_KEPT, seq_cst); /* N1, N3 */
+	rl_list_kick(x);
+	return true;
+}
