@@ -6,12 +6,6 @@
 #include "list/fork.h"
 #include "wait/wait.h"
 
-/* How many requests that are alone an empty list sees before it is IDLE again; tests make it
- * small. */
-#ifndef RL_STAY
-#define RL_STAY 16
-#endif
-
 /* ---- The word ---- */
 
 uintptr_t rl_list_awaited_word(struct lock *lock)
@@ -83,17 +77,6 @@ bool rl_list_inflate(struct lock *lock, uintptr_t word, struct list_node *x)
 }
 
 /* ---- The list ---- */
-
-bool rl_list_stays(struct lock *lock, bool alone)
-{
-	uint32_t often = rl_load(&lock->stays, relaxed);
-
-	if (!alone && often <= RL_STAY / 2)
-		rl_store(&lock->stays, 1 + RL_STAY, relaxed);
-	else if (alone && often != 1)
-		rl_store(&lock->stays, often > 1 ? often - 1 : 1, relaxed);
-	return !alone || often > 1;
-}
 
 /* A place between two nodes: *link is at, which leads through nodes that are marked, if there
  * are any, to next. */
@@ -195,13 +178,22 @@ static bool nobody_is_there(struct lock *lock)
 	return true;
 }
 
+/* Has whoever comes to this place found nobody?  A neighbour tells, mostly. */
+static inline bool is_alone(struct lock *lock, const struct place *place)
+{
+	struct list_node *n = place->link == &lock->word ? to_node(place->next)
+							 : (struct list_node *)place->link;
+
+	return (!n || is_kept(n)) && nobody_is_there(lock);
+}
+
 bool rl_list_come(struct lock *lock, struct list_node *x, bool as_node)
 {
 	struct place place;
 
 	if (!find(lock, x->start, &place))
 		return false;
-	if (rl_list_stays(lock, nobody_is_there(lock)) || as_node)
+	if (stays(lock, is_alone(lock, &place)) || as_node)
 		return put(&place, x);
 	if (place.link == &lock->word && !to_node(place.next))
 		lead(&place, WORD_IDLE);

@@ -211,9 +211,24 @@ bool rl_list_insert(struct lock *lock, struct list_node *x);
 /* The same behind all that start where x does. */
 bool rl_list_insert_last(struct lock *lock, struct list_node *x);
 
+/* How many requests that are alone an empty list sees before it is IDLE again; tests make it
+ * small. */
+#ifndef RL_STAY
+#define RL_STAY 16
+#endif
+
 /* Is the word to lead to nodes still, for one that has found others there, or is alone?  Two
  * may count as one: it is to be about right. */
-bool rl_list_stays(struct lock *lock, bool alone);
+static inline bool stays(struct lock *lock, bool alone)
+{
+	uint32_t often = rl_load(&lock->stays, relaxed);
+
+	if (!alone && often <= RL_STAY / 2)
+		rl_store(&lock->stays, 1 + RL_STAY, relaxed);
+	else if (alone && often != 1)
+		rl_store(&lock->stays, often > 1 ? often - 1 : 1, relaxed);
+	return !alone || often > 1;
+}
 
 /* The same as insert; but if the list is empty, and has been that for a while, make the word
  * IDLE, unless x is to be a node.  False: the word is to be looked at anew. */

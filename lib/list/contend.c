@@ -401,7 +401,7 @@ static enum verdict decide(struct list_node *x, uint32_t phase, bool familiar)
 /* x is TRYING, and nothing is in its way.  Every grant is made here, and a write ends the
  * reservations that were in its last look, a commit its own: no other can have come since
  * (M2). */
-static enum verdict take(struct lock *lock, struct list_node *x, const struct look *look)
+static inline enum verdict take(struct lock *lock, struct list_node *x, const struct look *look)
 {
 	bool reserves = look->mine & STATE_RESERVE;
 	enum verdict verdict = decide(x, reserves ? STATE_RESERVED : STATE_HELD, !look->met);

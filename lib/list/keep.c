@@ -6,29 +6,7 @@
 #include "list/contend.h"
 #include "list/fork.h"
 
-/* Is a node to be kept that is like the one which the thread let go of before?  Tests keep any. */
-#ifndef rl_is_habit
-#define rl_is_habit(before, now) ((before) == (now))
-#endif
-
-struct kept {
-	struct list_node *node; /* NULL: none.  It may be another's by now, of another list. */
-	uint64_t list;		/* its list's id */
-	uint64_t tickets;	/* of that list, when the node last looked at others, or before */
-	uint64_t before;	/* what it let go of last, but for chance */
-	struct rcu_ending ending;
-	bool known; /* is to be let go of when the thread ends */
-};
-
-static RL_THREAD_LOCAL struct kept kept;
-
-static uint64_t digest(const struct list_node *x, uint32_t state)
-{
-	const uint64_t odd = 0x9e3779b97f4a7c15;
-
-	return (((x->start * odd ^ x->end) * odd ^ (uintptr_t)x->owner) * odd ^ x->ticket) * odd ^
-	       state;
-}
+RL_THREAD_LOCAL struct kept rl_list_kept;
 
 static bool is_wanted(const struct lock *lock, const struct req *req, const struct list_want *want,
 		      const struct list_node *n, uint32_t state)
@@ -42,11 +20,11 @@ static bool is_wanted(const struct lock *lock, const struct req *req, const stru
 static bool needs_no_node(struct lock *lock, struct list_node *n)
 {
 	return rl_load(&lock->word, relaxed) == (uintptr_t)n &&
-	       !to_node(rl_load(&n->next, relaxed)) && !rl_list_stays(lock, true);
+	       !to_node(rl_load(&n->next, relaxed)) && !stays(lock, true);
 }
 
 /* n, which was KEPT in this state, is HELD, unless anybody may be in its way, or wait for it. */
-static bool hold_again(struct lock *lock, struct list_node *n, uint32_t state, uint64_t tickets)
+static bool go_on_holding(struct lock *lock, struct list_node *n, uint32_t state, uint64_t tickets)
 {
 	uint32_t trying = state - STATE_KEPT + STATE_TRYING, s = trying;
 
@@ -60,22 +38,20 @@ static bool hold_again(struct lock *lock, struct list_node *n, uint32_t state, u
 	return false;
 }
 
-bool rl_list_take_up(struct lock *lock, struct req *req, const struct list_want *want)
+bool rl_list_hold_again(struct lock *lock, struct req *req, const struct list_want *want,
+			struct kept *mine)
 {
-	struct kept *mine = rl_mine(kept);
 	struct list_node *n = mine->node, *next;
 	struct call call = { .lock = lock, .req = req, .x = n };
 	bool taken = false;
 
-	if (!n)
-		return false;
 	mine->node = NULL;
 	rl_list_begin(&call);
 	rl_rcu_read_lock();
 	uint32_t s = rl_load(&n->state, seq_cst);
 	if ((s & STATE_PHASE) == STATE_KEPT && n->ticket == mine->list) { /* N4 */
 		if (is_wanted(lock, req, want, n, s) && !needs_no_node(lock, n))
-			taken = hold_again(lock, n, s, mine->tickets);
+			taken = go_on_holding(lock, n, s, mine->tickets);
 		else if (give_notice(n, &next) && mine->list == rl_load(&lock->id, relaxed))
 			tidy_up(lock, next);
 	}
@@ -101,16 +77,9 @@ static void forget(struct rcu_ending *ending)
 	rl_rcu_read_unlock();
 }
 
-bool rl_list_keep(const struct req *req, struct list_node *x)
+bool rl_list_keep_node(const struct req *req, struct list_node *x, struct kept *mine)
 {
-	struct kept *mine = rl_mine(kept);
-	uint32_t s = rl_load(&x->state, relaxed);
-
-	if ((s & ~(uint32_t)STATE_WRITE) != (STATE_HELD | STATE_FAMILIAR))
-		return false;
-	uint64_t before = mine->before;
-	mine->before = digest(x, s);
-	if (!rl_is_habit(before, mine->before) || mine->node || rl_load(&x->waiters, relaxed))
+	if (mine->node || rl_load(&x->waiters, relaxed))
 		return false;
 	if (!mine->known)
 		mine->known = rl_rcu_at_thread_end(&mine->ending, forget);
@@ -119,7 +88,8 @@ bool rl_list_keep(const struct req *req, struct list_node *x)
 	mine->node = x;
 	mine->list = x->ticket;
 	mine->tickets = req->arrival;
-	rl_store(&x->state, s - STATE_HELD + STATE_KEPT, seq_cst); /* N1, N3 */
+	rl_store(&x->state, rl_load(&x->state, relaxed) - STATE_HELD + STATE_KEPT,
+		 seq_cst); /* N1, N3 */
 	rl_list_kick(x);
 	return true;
 }

@@ -296,7 +296,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 {
 	if (waits_here(lock, req))
 		return EINVAL;
-	if (rl_list_take_up(lock, req, want))
+	if (take_up(lock, req, want))
 		return 0;
 
 	struct list_node *x = rl_list_new_node(lock);
@@ -364,7 +364,7 @@ int rl_list_let_go(struct lock *lock, struct req *req)
 	rl_list_begin(&call);
 	set_idle(req);
 	rl_rcu_read_lock(); /* L7 */
-	if (!rl_list_keep(req, x))
+	if (!keep(req, x))
 		rl_list_part(lock, x);
 	rl_list_end(&call);
 	rl_rcu_read_unlock();
