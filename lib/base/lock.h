@@ -78,7 +78,8 @@ struct __attribute__((may_alias)) req {
 			uint32_t waiting;   /* of the leader: how many are not held */
 			uint32_t n;	    /* of the leader: how many there are */
 		} vector;
-		uint64_t waited; /* REQ_CHOOSING, once granted, where waiting is timed: ns */
+		uint64_t waited;  /* REQ_CHOOSING, once granted, where waiting is timed: ns */
+		uint64_t tickets; /* in a list, while a node holds for it (list/keep.h) */
 	};
 
 	/* In a checked lock (check/check.h), else anything. */

@@ -250,9 +250,12 @@ static inline bool is_marked(uintptr_t next)
 	return next & NEXT_MARK;
 }
 
+/* KEPT, or was, and is about to be marked. */
 static inline bool is_kept(struct list_node *n)
 {
-	return (rl_load(&n->state, seq_cst) & STATE_PHASE) == STATE_KEPT; /* N1 */
+	uint32_t s = rl_load(&n->state, seq_cst); /* N1 */
+
+	return (s & STATE_PHASE) == STATE_KEPT || s == (STATE_GONE | STATE_FAMILIAR);
 }
 
 /* See to it that x, which is marked, cannot be found any more. */
@@ -275,15 +278,18 @@ static inline void tidy_up(struct lock *lock, struct list_node *next)
 	}
 }
 
-/* n, which is KEPT, leaves.  False: it is not any more. */
+/* n, which is KEPT, leaves, or is helped to.  False: it is not KEPT any more. */
 static inline bool give_notice(struct list_node *n, struct list_node **ret_next)
 {
+	const uint32_t gone = STATE_GONE | STATE_FAMILIAR;
 	uint32_t s = rl_load(&n->state, relaxed);
 
-	do
+	do {
+		if (s == gone)
+			break;
 		if ((s & STATE_PHASE) != STATE_KEPT)
 			return false;
-	while (!rl_cas(&n->state, &s, STATE_GONE, seq_cst, relaxed)); /* N1 */
+	} while (!rl_cas(&n->state, &s, gone, seq_cst, relaxed)); /* N1 */
 	*ret_next = to_node(mark_node(n, NEXT_MARK | NEXT_LEFT));
 	return true;
 }

@@ -56,7 +56,7 @@ bool rl_list_hold_again(struct lock *lock, struct req *req, const struct list_wa
 			tidy_up(lock, next);
 	}
 	if (taken) {
-		req->arrival = mine->tickets;
+		req->tickets = mine->tickets;
 		rl_list_accept(lock, n);
 	}
 	rl_list_end(&call);
@@ -87,7 +87,7 @@ bool rl_list_keep_node(const struct req *req, struct list_node *x, struct kept *
 		return false;
 	mine->node = x;
 	mine->list = x->ticket;
-	mine->tickets = req->arrival;
+	mine->tickets = req->tickets;
 	rl_store(&x->state, rl_load(&x->state, relaxed) - STATE_HELD + STATE_KEPT,
 		 seq_cst); /* N1, N3 */
 	rl_list_kick(x);

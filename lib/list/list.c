@@ -325,7 +325,7 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 	if (want->reserve) {
 		set_reserved(lock, req, x);
 	} else {
-		req->arrival = tickets;
+		req->tickets = tickets;
 		rl_list_accept(lock, x);
 	}
 	rl_list_end(&call);

@@ -2038,7 +2038,7 @@ static void fork_kept(unsigned i)
 		return;
 	}
 	for (int k = 0; k < 3 - (int)i; k++)
-		if (rangelock_wrlock(&o_lock, &o_reqs[2 * i], 2 * i, 2 * i + 2) == 0)
+		if (rangelock_wrlock(&o_lock, &o_reqs[2 * i], i, i + 2) == 0)
 			rangelock_unlock(&o_lock, &o_reqs[2 * i]);
 }
 

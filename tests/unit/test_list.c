@@ -774,6 +774,34 @@ START_TEST(what_is_kept_for_a_request_is_not_held_while_that_is_in_use)
 }
 END_TEST
 
+/* Nor does a request take anything from a list to a tree. */
+START_TEST(a_request_goes_from_a_list_to_a_tree)
+{
+	static struct rangelock tree;
+	static struct rangelock_req d;
+	struct actor waiter;
+
+	for (int i = 0; i < 3; i++) { /* so there have been some tickets */
+		make_list(&lock, &a);
+		actor_queue(&waiter, &lock, RANGELOCK_WRITE, 0, 1);
+		ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+		actor_finish(&waiter);
+	}
+	make_list(&lock, &a);
+	visit_twice(&lock, &b, 1);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+
+	ck_assert_int_eq(rangelock_init(&tree, NULL), 0);
+	ck_assert_int_eq(rangelock_wrlock(&tree, &b, 0, 1), 0);
+	actor_queue(&waiter, &tree, RANGELOCK_WRITE, 0, 1);
+	ck_assert_int_eq(rangelock_unlock(&tree, &b), 0);
+	ck_assert_int_eq(actor_join(&waiter), 0);
+	ck_assert_int_eq(rangelock_trywrlock(&tree, &d, 0, 1), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&tree, &waiter.req), 0);
+	ck_assert_int_eq(rangelock_destroy(&tree), 0);
+}
+END_TEST
+
 static void *visit_in_passing(void *arg)
 {
 	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
@@ -1001,6 +1029,7 @@ int main(void)
 	tcase_add_test(tc, what_is_locked_again_is_where_it_was);
 	tcase_add_test(tc, what_is_kept_in_one_list_is_not_held_in_another);
 	tcase_add_test(tc, what_is_kept_for_a_request_is_not_held_while_that_is_in_use);
+	tcase_add_test(tc, a_request_goes_from_a_list_to_a_tree);
 	tcase_add_test(tc, what_threads_keep_goes_with_them);
 	tcase_add_test(tc, who_keeps_something_and_idles_is_no_company);
 	tcase_add_test(tc, a_child_has_a_pool_of_its_own);
