@@ -140,7 +140,7 @@ enum rangelock_engine {
  * it is for tens of them, not for thousands.  A release wakes those who waited for that
  * range, who then try again; whoever comes meanwhile may pass them, RANGELOCK_MAX_BYPASS
  * times at most.  A thread that locks the same range again and again, with the same request,
- * finds it where it left it, at the cost of three atomic operations on memory that no other
+ * finds it where it left it, at the cost of two atomic operations on memory that no other
  * thread writes, until somebody comes who conflicts.  With RANGELOCK_CHECKED or RANGELOCK_STATS, which have to see every request in
  * one place, the lock is kept as a tree that barges, under that engine's short mutex: it means
  * the same, but is no measure of a list's speed.  A try, tryupgrade and tryextend too, may

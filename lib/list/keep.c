@@ -8,34 +8,20 @@
 
 RL_THREAD_LOCAL struct kept rl_list_kept;
 
-static bool is_wanted(const struct lock *lock, const struct req *req, const struct list_want *want,
-		      const struct list_node *n, uint32_t state)
+/* Is n, which is KEPT, what req wants, and has nobody begun to wait since it looked at others? */
+static bool is_wanted(struct lock *lock, const struct req *req, const struct list_want *want,
+		      const struct list_node *n, uint32_t state, uint64_t tickets)
 {
 	return n->ticket == rl_load(&lock->id, relaxed) && n->owner == req && is_free(req) &&
 	       n->start == want->start && n->end == want->end && mode_of(state) == want->mode &&
-	       !want->reserve;
+	       !want->reserve && rl_load(rl_list_tickets(lock), seq_cst) == tickets; /* N2 */
 }
 
 /* It is alone, and has been for a while: the word will do. */
-static bool needs_no_node(struct lock *lock, struct list_node *n)
+static bool needs_no_node(struct lock *lock, const struct list_node *n)
 {
 	return rl_load(&lock->word, relaxed) == (uintptr_t)n &&
 	       !to_node(rl_load(&n->next, relaxed)) && !stays(lock, true);
-}
-
-/* n, which was KEPT in this state, is HELD, unless anybody may be in its way, or wait for it. */
-static bool go_on_holding(struct lock *lock, struct list_node *n, uint32_t state, uint64_t tickets)
-{
-	uint32_t trying = state - STATE_KEPT + STATE_TRYING, s = trying;
-
-	if (!rl_cas(&n->state, &state, trying, seq_cst, relaxed)) /* N1 */
-		return false;
-	if (rl_load(rl_list_tickets(lock), seq_cst) == tickets && /* N2 */
-	    rl_cas(&n->state, &s, trying - STATE_TRYING + STATE_HELD, seq_cst, relaxed))
-		return true;
-	rl_store(&n->state, STATE_GONE, release);
-	rl_list_part(lock, n);
-	return false;
 }
 
 bool rl_list_hold_again(struct lock *lock, struct req *req, const struct list_want *want,
@@ -50,8 +36,9 @@ bool rl_list_hold_again(struct lock *lock, struct req *req, const struct list_wa
 	rl_rcu_read_lock();
 	uint32_t s = rl_load(&n->state, seq_cst);
 	if ((s & STATE_PHASE) == STATE_KEPT && n->ticket == mine->list) { /* N4 */
-		if (is_wanted(lock, req, want, n, s) && !needs_no_node(lock, n))
-			taken = go_on_holding(lock, n, s, mine->tickets);
+		if (is_wanted(lock, req, want, n, s, mine->tickets) && !needs_no_node(lock, n))
+			taken = rl_cas(&n->state, &s, s - STATE_KEPT + STATE_HELD, seq_cst,
+				       relaxed); /* N1 */
 		else if (give_notice(n, &next) && mine->list == rl_load(&lock->id, relaxed))
 			tidy_up(lock, next);
 	}

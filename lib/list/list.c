@@ -160,12 +160,12 @@
  *
  *   N1  Nobody holds who conflicts with a KEPT node.  Of those who began to try before it last
  *       looked it saw none that could; and whoever began after that sees it in his own last
- *       look (L2), and makes it GONE before he holds.  From KEPT it goes to TRYING or GONE, by one
- *       CAS.  So one that goes to TRYING, and on to HELD before it is BEATEN, need not look (L4).
+ *       look (L2), and makes it GONE before he holds.  From KEPT it goes to HELD or GONE, by one
+ *       CAS.  So to be HELD again it need not look (L4).
  *   N2  One that is KEPT met nobody who conflicts in the look that it was granted after, so all who
- *       have come to wait since got their tickets after that look had begun.  When it is
- *       TRYING again there are as many tickets as before that look, or it ends: so it
- *       passes nobody who waits.
+ *       have come to wait since got their tickets after that look had begun.  It is HELD again
+ *       only where there are as many tickets as before that look: so it passes nobody who has
+ *       waited when the call begins.
  *   N3  Who pushes himself on the stack of one that holds looks at its state after that, and who
  *       keeps a node looks at its stack after it is KEPT, all of it seq_cst: one of the two sees
  *       the other (as L14 has it of the mark), and those who stand there are woken.  Who ends a

@@ -1939,6 +1939,8 @@ static void child_check(void)
 
 /* ---- Nodes that are kept ---- */
 
+static struct list_node *once_kept;
+
 /* A list beside, so that all are nodes. */
 static void list_beside(void)
 {
@@ -1947,6 +1949,7 @@ static void list_beside(void)
 	o_take(6, RD(2, 3));
 	o_drop(6);
 	passers_are_done = false;
+	once_kept = NULL;
 }
 
 /* One comes again and again, and another in between. */
@@ -1976,16 +1979,33 @@ static void again_but_not_the_same(unsigned i)
 	}
 }
 
-/* What one has kept becomes another's, for another request, which then holds the same. */
+/* What one has kept becomes another's, for another request, and that range is what the one
+ * wants now. */
+NOT_FOR_TSAN static void note_kept(void)
+{
+	once_kept = *(struct list_node *volatile *)&to_req(&o_reqs[0])->list_node;
+}
+
+NOT_FOR_TSAN static bool is_kept_by_another(void)
+{
+	uint32_t s = once_kept ? *(volatile uint32_t *)&once_kept->state : 0;
+
+	return passers_are_done ||
+	       ((s & STATE_PHASE) == STATE_KEPT && once_kept->owner == to_req(&o_reqs[2]));
+}
+
 static void kept_by_another(unsigned i)
 {
 	if (i == 0) {
 		o_visit(0, WR(0, 1));
-		o_visit(0, WR(1, 3));
+		note_kept();
+		explore_wait(is_kept_by_another);
+		o_visit(0, WR(1, 2));
 	} else {
 		o_visit(2, WR(0, 1));
-		o_visit(2, WR(1, 3));
-		o_visit(2, WR(1, 2));
+		for (unsigned k = 0; k < 6; k++)
+			o_visit(2, WR(1, 2 + k % 2));
+		end_passing(0);
 	}
 }
 

@@ -774,6 +774,51 @@ START_TEST(what_is_kept_for_a_request_is_not_held_while_that_is_in_use)
 }
 END_TEST
 
+static struct rangelock elsewhere;
+static pthread_barrier_t turn;
+
+/* Every other step is this thread's: what it has kept it leaves, and comes in before the other. */
+static void come_down_by_turns(uint64_t steps, bool first)
+{
+	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
+
+	for (uint64_t i = steps; i > 0; i--) {
+		pthread_barrier_wait(&turn);
+		if ((i % 2 == 0) == first) {
+			must(rangelock_wrlock(&elsewhere, &req, 1, 2) == 0);
+			must(rangelock_unlock(&elsewhere, &req) == 0);
+			visit_twice(&lock, &req, 2 * i);
+		}
+	}
+	pthread_barrier_wait(&turn);
+}
+
+static void *come_down_second(void *steps)
+{
+	come_down_by_turns(*(uint64_t *)steps, false);
+	return NULL;
+}
+
+START_TEST(who_keeps_what_and_leaves_it_leaves_nothing_behind)
+{
+	static struct rangelock_req d;
+	uint64_t steps = 200;
+	pthread_t thread;
+
+	pthread_barrier_init(&turn, NULL, 2);
+	ck_assert_int_eq(rangelock_init(&elsewhere, &on_list), 0);
+	make_list(&lock, &a);
+	make_list(&elsewhere, &d);
+	must(pthread_create(&thread, NULL, come_down_second, &steps) == 0);
+	come_down_by_turns(steps, true);
+	ck_assert_uint_le(count_nodes(), 10);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_unlock(&elsewhere, &d), 0);
+	ck_assert_int_eq(rangelock_destroy(&elsewhere), 0);
+}
+END_TEST
+
 /* Nor does a request take anything from a list to a tree. */
 START_TEST(a_request_goes_from_a_list_to_a_tree)
 {
@@ -1029,6 +1074,7 @@ int main(void)
 	tcase_add_test(tc, what_is_locked_again_is_where_it_was);
 	tcase_add_test(tc, what_is_kept_in_one_list_is_not_held_in_another);
 	tcase_add_test(tc, what_is_kept_for_a_request_is_not_held_while_that_is_in_use);
+	tcase_add_test(tc, who_keeps_what_and_leaves_it_leaves_nothing_behind);
 	tcase_add_test(tc, a_request_goes_from_a_list_to_a_tree);
 	tcase_add_test(tc, what_threads_keep_goes_with_them);
 	tcase_add_test(tc, who_keeps_something_and_idles_is_no_company);
