@@ -24,31 +24,39 @@ static bool needs_no_node(struct lock *lock, const struct list_node *n)
 	       !to_node(rl_load(&n->next, relaxed)) && !stays(lock, true);
 }
 
+/* n, which was KEPT in this state, is what req holds.  False: it has been ended. */
+static bool hold(struct lock *lock, struct req *req, struct list_node *n, uint32_t state)
+{
+	struct call call = { .lock = lock, .req = req, .x = n };
+
+	rl_list_begin(&call);
+	bool held =
+	    rl_cas(&n->state, &state, state - STATE_KEPT + STATE_HELD, seq_cst, relaxed); /* N1 */
+	if (held)
+		rl_list_accept(lock, n);
+	rl_list_end(&call);
+	return held;
+}
+
 bool rl_list_hold_again(struct lock *lock, struct req *req, const struct list_want *want,
 			struct kept *mine)
 {
 	struct list_node *n = mine->node, *next;
-	struct call call = { .lock = lock, .req = req, .x = n };
-	bool taken = false;
+	bool held = false;
 
 	mine->node = NULL;
-	rl_list_begin(&call);
 	rl_rcu_read_lock();
 	uint32_t s = rl_load(&n->state, seq_cst);
 	if ((s & STATE_PHASE) == STATE_KEPT && n->ticket == mine->list) { /* N4 */
 		if (is_wanted(lock, req, want, n, s, mine->tickets) && !needs_no_node(lock, n))
-			taken = rl_cas(&n->state, &s, s - STATE_KEPT + STATE_HELD, seq_cst,
-				       relaxed); /* N1 */
+			held = hold(lock, req, n, s);
 		else if (give_notice(n, &next) && mine->list == rl_load(&lock->id, relaxed))
 			tidy_up(lock, next);
 	}
-	if (taken) {
-		req->tickets = mine->tickets;
-		rl_list_accept(lock, n);
-	}
-	rl_list_end(&call);
 	rl_rcu_read_unlock();
-	return taken;
+	if (held)
+		req->tickets = mine->tickets;
+	return held;
 }
 
 static void forget(struct rcu_ending *ending)

@@ -2062,6 +2062,38 @@ static void fork_kept(unsigned i)
 			rangelock_unlock(&o_lock, &o_reqs[2 * i]);
 }
 
+/* What is kept in one lock is left when its thread comes to another. */
+static struct rangelock elsewhere;
+
+static void list_elsewhere(void)
+{
+	list_beside();
+	explore_renew(&elsewhere, sizeof(elsewhere));
+	memset(&elsewhere, 0, sizeof(elsewhere));
+	to_lock(&elsewhere)->engine = RANGELOCK_LIST;
+	explore_assert(rangelock_wrlock(&elsewhere, &o_reqs[4], 0, 1) == 0);
+	explore_assert(rangelock_wrlock(&elsewhere, &o_reqs[5], 2, 3) == 0);
+}
+
+static void fork_kept_elsewhere(unsigned i)
+{
+	if (i) {
+		explore_fork();
+	} else if (rangelock_wrlock(&o_lock, &o_reqs[0], 0, 2) == 0) {
+		rangelock_unlock(&o_lock, &o_reqs[0]);
+		if (rangelock_wrlock(&elsewhere, &o_reqs[0], 1, 2) == 0)
+			rangelock_unlock(&elsewhere, &o_reqs[0]);
+	}
+}
+
+static void elsewhere_check(void)
+{
+	explore_live_on();
+	rangelock_unlock(&o_lock, &o_reqs[0]);
+	explore_assert(rangelock_unlock(&o_lock, &o_reqs[HELD]) == 0);
+	explore_assert(rangelock_destroy(&o_lock) == 0);
+}
+
 static void fork_kept_alone(unsigned i)
 {
 	if (i)
@@ -2110,6 +2142,7 @@ KEEPING(o_setup)
 KEEPING(hold_first)
 KEEPING(leave_one)
 KEEPING(list_beside)
+KEEPING(list_elsewhere)
 
 #define HERE .step = o_step, .check = o_check
 #define LIST(what, n, before, does)                                                              \
@@ -2626,12 +2659,17 @@ static const struct scenario scenarios[] = {
 	  .run = again_and_another,
 	  .step = o_step,
 	  .check = drop_and_check },
-	{ .name = "kept-fork",
+	{ .name = "list-fork-kept",
 	  .threads = 3,
 	  .setup = list_beside_keeping,
 	  .run = fork_kept,
 	  .check = child_check },
-	{ .name = "kept-fork-alone",
+	{ .name = "list-fork-kept-elsewhere",
+	  .threads = 2,
+	  .setup = list_elsewhere_keeping,
+	  .run = fork_kept_elsewhere,
+	  .check = elsewhere_check },
+	{ .name = "list-fork-kept-alone",
 	  .threads = 2,
 	  .setup = list_beside_keeping,
 	  .run = fork_kept_alone,

@@ -64,7 +64,8 @@ ARGUMENTS = {"stress": ["--engine", "tree", "--threads", "6", "--seconds", "4", 
              "explore-forks": ["--memory", "sc", "--search", "dfs", "--seconds", "1",
                                *(f"list-fork-{s}" for s in
                                  ("unlocked", "changes-alone", "vectors-alone", "submissions-alone",
-                                  "reservations-alone", "two-locks", "looks", "submissions"))]}
+                                  "reservations-alone", "two-locks", "looks", "submissions",
+                                  "kept", "kept-alone", "kept-elsewhere"))]}
 
 # The explorer has a library of its own, compiled around the seam.
 # What it sees of plain accesses comes by the calls that the compiler
