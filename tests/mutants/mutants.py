@@ -248,7 +248,7 @@ MUTANTS = [
      "!want->reserve && rl_load(rl_list_tickets(lock), seq_cst) == tickets; /* N2 */",
      "!want->reserve && tickets + 1;", "explore"),
     ("list: what is kept is held though it has been ended", KEEP,
-     "	bool held = rl_cas(&n->state, &state, state - STATE_KEPT + STATE_HELD, seq_cst,\n			   relaxed); /* N1 */",
+     "	bool held =\n	    rl_cas(&n->state, &state, state - STATE_KEPT + STATE_HELD, seq_cst, relaxed); /* N1 */",
      "	bool held = true;\n\n	rl_store(&n->state, state - STATE_KEPT + STATE_HELD, seq_cst);", "explore"),
     ("list: the child of a fork does not know who holds again", KEEP,
      "	rl_list_begin(&call);\n	bool held", "	call.x = NULL;\n	rl_list_begin(&call);\n	bool held", "explore-forks"),
