@@ -282,7 +282,7 @@ static inline void tidy_up(struct lock *lock, struct list_node *next)
 static inline bool give_notice(struct list_node *n, struct list_node **ret_next)
 {
 	const uint32_t gone = STATE_GONE | STATE_FAMILIAR;
-	uint32_t s = rl_load(&n->state, relaxed);
+	uint32_t s = rl_load(&n->state, seq_cst); /* L8 */
 
 	do {
 		if (s == gone)

@@ -310,8 +310,9 @@ static bool look_along(struct lock *lock, struct list_node *x, struct list_node 
 	look->mode = rl_load(&m->state, relaxed);
 	for (struct list_node *n = to_node(at); n && n->start < m->end; n = to_node(at)) {
 		at = rl_load(&n->next, seq_cst); /* L4 */
-		if (n->owner == m->owner || at & NEXT_MARK || n->end <= m->start ||
-		    !is_in_the_way(x, n, look))
+		if (n->owner == m->owner && !is_kept(n))
+			continue;
+		if (at & NEXT_MARK || n->end <= m->start || !is_in_the_way(x, n, look))
 			continue;
 		/* Who has no ticket does not choose. */
 		if (is_deadlock(look->mine, look->theirs) ||

@@ -67,7 +67,8 @@ static void forget(struct rcu_ending *ending)
 	mine->node = NULL;
 	mine->known = false;
 	rl_rcu_read_lock();
-	if (n && is_kept(n) && n->ticket == mine->list)
+	if (n && (rl_load(&n->state, seq_cst) & STATE_PHASE) == STATE_KEPT &&
+	    n->ticket == mine->list)
 		give_notice(n, &next); /* of the lock it is not known whether it is there */
 	rl_rcu_read_unlock();
 }

@@ -704,6 +704,21 @@ START_TEST(what_is_locked_again_is_where_it_was)
 }
 END_TEST
 
+START_TEST(what_is_kept_is_not_passed_on_by_a_split)
+{
+	static const struct rangelock_range range = { 1, 3, RANGELOCK_WRITE };
+
+	make_list(&lock, &a);
+	visit_twice(&lock, &b, 2);
+	ck_assert_int_eq(rangelock_submit(&lock, &b, &range, never, NULL), 0);
+	ck_assert_int_eq(rangelock_split(&lock, &b, 2, &c), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_trywrlock(&lock, &b, 2, 3), EBUSY);
+	ck_assert_int_eq(rangelock_unlock(&lock, &c), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
 static void make_list_of_vector(struct rangelock *l, struct rangelock_req reqs[2])
 {
 	const struct rangelock_range ranges[] = { { 10, 11, RANGELOCK_WRITE },
@@ -1072,6 +1087,7 @@ int main(void)
 	tcase_add_test(tc, a_gap_is_for_a_request_that_is_free_and_a_lock_that_lives);
 	tcase_add_test(tc, a_list_stays_one_until_requests_are_alone_for_a_while);
 	tcase_add_test(tc, what_is_locked_again_is_where_it_was);
+	tcase_add_test(tc, what_is_kept_is_not_passed_on_by_a_split);
 	tcase_add_test(tc, what_is_kept_in_one_list_is_not_held_in_another);
 	tcase_add_test(tc, what_is_kept_for_a_request_is_not_held_while_that_is_in_use);
 	tcase_add_test(tc, who_keeps_what_and_leaves_it_leaves_nothing_behind);

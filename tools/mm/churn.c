@@ -198,8 +198,6 @@ int stir(void *arg, enum mmshim_point point, uint64_t address)
 	}
 	if (point == MMSHIM_IN_ALLOC || point == MMSHIM_IN_IO)
 		return how->fails && rng_below(&rng, 500) == 0 ? EIO : 0;
-	if (atomic_load_explicit(how->stop, memory_order_relaxed))
-		return 0;
 	switch (rng_below(&rng, 16)) {
 	case 0:
 		sleep_ns((int64_t)rng_below(&rng, 100000));

@@ -249,8 +249,6 @@ static void play(const struct workload *workload, const struct mmshim_config *co
 	if (!run || (error = mmshim_create(&run->mm, config)))
 		bad_option("--engine", "%s cannot be made here: %s", config->protocol,
 			   run ? strerror(error) : "out of memory");
-	if (config->inject)
-		((struct stirring *)config->inject_arg)->stop = &run->stop;
 	run->workload = workload;
 	run->size = opt->size;
 	run->n_workers = opt->threads > workload->threads ? opt->threads : workload->threads;
@@ -300,7 +298,7 @@ static void play(const struct workload *workload, const struct mmshim_config *co
 static struct result measure(const struct options *opt, const char *protocol,
 			     const struct workload *workload)
 {
-	struct stirring stirring = { opt->seed, workload == &churn, NULL };
+	struct stirring stirring = { opt->seed, workload == &churn };
 	struct mmshim_config config = opt->config;
 	struct result result = { 0 };
 	int64_t round = opt->check ? NS_PER_S / 5 : opt->duration, left = opt->duration;

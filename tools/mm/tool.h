@@ -87,7 +87,6 @@ void sample(struct worker *, int64_t due);
 struct stirring {
 	uint64_t seed;
 	bool fails;
-	const atomic_bool *stop; /* from then on calls are to come to an end */
 };
 int stir(void *arg, enum mmshim_point, uint64_t address);
 
