@@ -128,9 +128,9 @@ int rl_mm_check_books(struct mmshim *mm)
 		count_files(m, &b);
 		compare_frames(m, &b);
 		compare_slots(m, &b);
-		pthread_mutex_unlock(&m->spaces_lock);
 		if (mm->protocol->needs)
 			rangelock_walk(&mm->range, nobody, mm);
+		pthread_mutex_unlock(&m->spaces_lock);
 	}
 	free(b.maps);
 	free(b.refs);

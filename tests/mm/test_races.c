@@ -1179,6 +1179,27 @@ START_TEST(reclaim_that_waits_is_found_out)
 }
 END_TEST
 
+/* Without swap, what is written stays, however often its range is tried. */
+START_TEST(the_ranges_that_reclaim_tries_are_not_left_over)
+{
+	struct mmshim_config config = kind_config(_i);
+	struct mmshim_verdict verdict = { 0 };
+
+	config.flags = MMSHIM_BACKGROUND;
+	config.frames = 256;
+	mm = make_space(&config);
+	uint64_t a = map(mm, MB);
+	for (uint64_t i = 0; i < 250; i++)
+		must_store(mm, a + i * MMSHIM_PAGE, i);
+	for (uint64_t n = scaled(5000); n > 0; n--) {
+		rl_mm_memory_is_low(mm->machine);
+		ck_assert_int_eq(mmshim_check(mm, &verdict), 0);
+		ck_assert_msg(verdict.violations == 0, "%s", verdict.report);
+	}
+	end_space(mm);
+}
+END_TEST
+
 START_TEST(while_all_is_pinned_nothing_is_reclaimed)
 {
 	struct mmshim_config config = gated("mmap-sem");
@@ -1248,6 +1269,7 @@ int main(void)
 	tcase_add_test(tc, a_destructor_may_still_use_it);
 	tcase_add_test(tc, reclaim_leaves_a_range_alone_that_somebody_holds);
 	tcase_add_test(tc, reclaim_that_waits_is_found_out);
+	tcase_add_loop_test(tc, the_ranges_that_reclaim_tries_are_not_left_over, 0, n);
 	tcase_add_loop_test(tc, while_all_is_pinned_nothing_is_reclaimed, 0, 2);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
