@@ -650,7 +650,8 @@ START_TEST(bad_arguments_are_refused_and_change_nothing)
 	ck_assert_int_eq(mmshim_populate(mm, a, UINT64_MAX - 1), EINVAL);
 	ck_assert_uint_eq(stats_of(mm).mappings, 1);
 
-	struct mmshim *another = make_space(NULL);
+	const struct mmshim_config config = space_config(_i);
+	struct mmshim *another = make_space(&config);
 	struct mmshim_file *file, *foreign;
 	ck_assert_int_eq(mmshim_file_open(mm, 0, 0, &file), EINVAL);
 	ck_assert_int_eq(mmshim_file_open(mm, UINT64_MAX, 0, &file), EINVAL);
