@@ -177,6 +177,7 @@ LOCK = sorted(str(p) for p in (ROOT / "lib").rglob("*.c") if "mm" not in p.relat
 SUPPORT = [str(ROOT / s) for s in ("tests/mm/space.c", "tests/support/suite.c")]
 TESTS = ["space", "races"]
 FLAGS = ["-std=c11", "-O1", "-g", "-w", "-D_GNU_SOURCE", '-DRANGELOCK_VERSION_STRING="0"']
+LATE = ", which takes too long"
 LIBS = ["-lcheck_pic", "-lsubunit", "-lurcu-bp", "-lm", "-lrt", "-pthread"]
 
 
@@ -198,7 +199,7 @@ def kill_session(session):
             pass  # it has ended meanwhile
 
 
-def run(program):
+def run_once(program):
     """How it failed, as soon as that is known; None: it passed."""
     env = dict(os.environ, CK_FORK="yes", CK_TIMEOUT_MULTIPLIER="0.1")
     process = subprocess.Popen([program], env=env, text=True, stdout=subprocess.PIPE,
@@ -206,12 +207,18 @@ def run(program):
     try:
         for line in process.stdout:
             if line.startswith("not ok"):
-                return line.split(":")[2]
+                return line.split(":")[2] + (LATE if "Test timeout expired" in line else "")
         return f"exit {process.returncode}" if process.wait() else None
     finally:
         process.kill()  # first, so that it starts no further test
         process.wait()
         kill_session(process.pid)
+
+
+def run(program):
+    """The same; but on a busy machine what is sound may be late, too, though not twice."""
+    how = run_once(program)
+    return run_once(program) if how and how.endswith(LATE) else how
 
 
 def main():
