@@ -1070,22 +1070,34 @@ static int slow_zap(void *arg, enum mmshim_point point, uint64_t address)
 	return 0;
 }
 
-START_TEST(what_takes_long_is_done_when_the_lock_is_shared)
+/* How long one munmap has kept others out. */
+static uint64_t unmap_slowly(const struct mmshim_config *config)
 {
-	struct mmshim_config config = space_config(_i);
-	bool shares = config.unmap != MMSHIM_UNMAP_EXCLUSIVE;
-
-	config.inject = slow_zap;
-	config.flags = MMSHIM_TIMES;
-	mm = make_space(&config);
+	mm = make_space(config);
 	uint64_t a = map(mm, MB);
 	must_store(mm, a, 1);
 	ck_assert_int_eq(mmshim_munmap(mm, a, MB), 0);
-	ck_assert_uint_eq(stats_of(mm).unmap_holds, config.unmap == MMSHIM_UNMAP_VM_DEAD ? 2 : 1);
-	ck_assert_uint_gt(stats_of(mm).unmap_ns, 0);
-	ck_assert_uint_ge(stats_of(mm).unmap_ns, stats_of(mm).unmap_max_ns);
-	ck_assert(shares == (stats_of(mm).unmap_max_ns < 40000000));
+
+	const struct mmshim_stats stats = stats_of(mm);
+	ck_assert_uint_eq(stats.unmap_holds, config->unmap == MMSHIM_UNMAP_VM_DEAD ? 2 : 1);
+	ck_assert_uint_gt(stats.unmap_ns, 0);
+	ck_assert_uint_ge(stats.unmap_ns, stats.unmap_max_ns);
 	end_space(mm);
+	return stats.unmap_max_ns;
+}
+
+START_TEST(what_takes_long_is_done_when_the_lock_is_shared)
+{
+	struct mmshim_config config = space_config(_i);
+	const bool shares = config.unmap != MMSHIM_UNMAP_EXCLUSIVE;
+	bool is_short = false;
+
+	config.inject = slow_zap;
+	config.flags = MMSHIM_TIMES;
+	/* Who has to wait for a processor may be slow, too, but not every time. */
+	for (int tries = shares ? 10 : 1; tries > 0 && !is_short; tries--)
+		is_short = unmap_slowly(&config) < 40000000;
+	ck_assert(is_short == shares);
 }
 END_TEST
 
