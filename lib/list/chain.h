@@ -250,12 +250,12 @@ static inline bool is_marked(uintptr_t next)
 	return next & NEXT_MARK;
 }
 
-/* KEPT, or was, and is about to be marked. */
+/* Of one in the list: is it KEPT, or DISMISSED? */
 static inline bool is_kept(struct list_node *n)
 {
 	uint32_t s = rl_load(&n->state, seq_cst); /* N1 */
 
-	return (s & STATE_PHASE) == STATE_KEPT || s == (STATE_GONE | STATE_FAMILIAR);
+	return (s & STATE_PHASE) == STATE_KEPT || s == STATE_DISMISSED;
 }
 
 /* See to it that x, which is marked, cannot be found any more. */
@@ -264,32 +264,24 @@ void rl_list_unlink(struct lock *lock, const struct list_node *x);
 /* The same of all that are marked. */
 void rl_list_sweep(struct lock *lock);
 
-/* Of one that has left, and led to next: what is marked behind it is not to be found any more. */
+/* Of one that has left, and led to next. */
 static inline void tidy_up(struct lock *lock, struct list_node *next)
 {
-	for (struct list_node *n = next; n;) {		     /* L12 */
-		uintptr_t link = rl_load(&n->next, acquire); /* O2 */
-
-		if (is_marked(link))
-			rl_list_unlink(lock, n);
-		if (is_marked(link) || !is_kept(n))
-			break;
-		n = to_node(link);
-	}
+	if (next && is_marked(rl_load(&next->next, acquire))) /* L12, O2 */
+		rl_list_unlink(lock, next);
 }
 
 /* n, which is KEPT, leaves, or is helped to.  False: it is not KEPT any more. */
 static inline bool give_notice(struct list_node *n, struct list_node **ret_next)
 {
-	const uint32_t gone = STATE_GONE | STATE_FAMILIAR;
 	uint32_t s = rl_load(&n->state, seq_cst); /* L8 */
 
 	do {
-		if (s == gone)
+		if (s == STATE_DISMISSED)
 			break;
 		if ((s & STATE_PHASE) != STATE_KEPT)
 			return false;
-	} while (!rl_cas(&n->state, &s, gone, seq_cst, relaxed)); /* N1 */
+	} while (!rl_cas(&n->state, &s, STATE_DISMISSED, seq_cst, relaxed)); /* N1 */
 	*ret_next = to_node(mark_node(n, NEXT_MARK | NEXT_LEFT));
 	return true;
 }

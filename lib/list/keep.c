@@ -54,8 +54,10 @@ bool rl_list_hold_again(struct lock *lock, struct req *req, const struct list_wa
 			tidy_up(lock, next);
 	}
 	rl_rcu_read_unlock();
-	if (held)
+	if (held) {
 		req->tickets = mine->tickets;
+		mine->again = n;
+	}
 	return held;
 }
 
@@ -67,13 +69,14 @@ static void forget(struct rcu_ending *ending)
 	mine->node = NULL;
 	mine->known = false;
 	rl_rcu_read_lock();
-	if (n && (rl_load(&n->state, seq_cst) & STATE_PHASE) == STATE_KEPT &&
+	if (n && (rl_load(&n->state, seq_cst) & STATE_PHASE) == STATE_KEPT && /* N4 */
 	    n->ticket == mine->list)
 		give_notice(n, &next); /* of the lock it is not known whether it is there */
 	rl_rcu_read_unlock();
 }
 
-bool rl_list_keep_node(const struct req *req, struct list_node *x, struct kept *mine)
+bool rl_list_keep_node(struct lock *lock, const struct req *req, struct list_node *x,
+		       struct kept *mine)
 {
 	if (mine->node || rl_load(&x->waiters, relaxed))
 		return false;
@@ -81,6 +84,8 @@ bool rl_list_keep_node(const struct req *req, struct list_node *x, struct kept *
 		mine->known = rl_rcu_at_thread_end(&mine->ending, forget);
 	if (!mine->known)
 		return false;
+	if (mine->again != x)
+		rl_list_sweep(lock); /* L12 */
 	mine->node = x;
 	mine->list = x->ticket;
 	mine->tickets = req->tickets;

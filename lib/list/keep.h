@@ -18,10 +18,11 @@
 
 /* A thread's. */
 struct kept {
-	struct list_node *node; /* NULL: none.  It may be another's by now, of another list. */
-	uint64_t before;	/* what the thread let go of last, but for chance */
-	uint64_t list;		/* the node's list's id */
-	uint64_t tickets;	/* of that list, when the node last looked at others, or before */
+	struct list_node *node;	 /* NULL: none.  It may be another's by now, of another list. */
+	struct list_node *again; /* what it holds again, and has locked nothing since */
+	uint64_t before;	 /* what the thread let go of last, but for chance */
+	uint64_t list;		 /* the node's list's id */
+	uint64_t tickets;	 /* of that list, when the node last looked at others, or before */
 	struct rcu_ending ending;
 	bool known; /* to be let go of when the thread ends */
 };
@@ -37,13 +38,15 @@ static inline bool take_up(struct lock *lock, struct req *req, const struct list
 {
 	struct kept *mine = rl_mine(rl_list_kept);
 
+	mine->again = NULL;
 	return mine->node && rl_list_hold_again(lock, req, want, mine);
 }
 
 /* In a read section: of req, which lets go of x.  False: it is not kept. */
-bool rl_list_keep_node(const struct req *req, struct list_node *x, struct kept *mine);
+bool rl_list_keep_node(struct lock *lock, const struct req *req, struct list_node *x,
+		       struct kept *mine);
 
-static inline bool keep(const struct req *req, struct list_node *x)
+static inline bool keep(struct lock *lock, const struct req *req, struct list_node *x)
 {
 	const uint64_t odd = 0x9e3779b97f4a7c15;
 	struct kept *mine = rl_mine(rl_list_kept);
@@ -53,7 +56,7 @@ static inline bool keep(const struct req *req, struct list_node *x)
 		return false;
 	uint64_t before = mine->before;
 	mine->before = (x->start * odd ^ x->end) * odd ^ x->ticket ^ (uintptr_t)req ^ s;
-	return rl_is_habit(before, mine->before) && rl_list_keep_node(req, x, mine);
+	return rl_is_habit(before, mine->before) && rl_list_keep_node(lock, req, x, mine);
 }
 
 #endif

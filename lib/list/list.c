@@ -122,10 +122,10 @@
  *       that stay, and one for each thread.  Take a row of them, and the one that came last: who
  *       brought it in went past those before it and unlinked what was marked there.  And who
  *       leaves before one that is marked has that unlinked, so those behind it left later
- *       than their predecessors: all of the row were there when it came.  Of those who were
- *       KEPT, and left when their threads had gone elsewhere, nobody does that; but whoever
- *       leaves before others who are KEPT has what is marked behind those unlinked, and a
- *       thread leaves so before it keeps anything.
+ *       than their predecessors: all of the row were there when it came.  For those who were
+ *       KEPT, and left when their threads had gone elsewhere, nobody does that; but before a node
+ *       is KEPT for the first time all that is marked is unlinked.  So those of them who are left
+ *       had been there at one time, and between two of them is a row as before.
  *   L13 To unlink a LEFT node is one CAS that succeeds once: its link leads to it from one place
  *       that is not marked, and it does not come back (L3).  So it is retired once.
  *   L14 Who pushes himself looks for the mark after that, and who leaves looks at his stack after
@@ -161,7 +161,8 @@
  *   N1  Nobody holds who conflicts with a KEPT node.  Of those who began to try before it last
  *       looked it saw none that could; and whoever began after that sees it in his own last
  *       look (L2), and makes it GONE before he holds.  From KEPT it goes to HELD or GONE, by one
- *       CAS.  So to be HELD again it need not look (L4).
+ *       CAS.  So to be HELD again it need not look (L4).  One of the same owner is no
+ *       exception: what that holds elsewhere may be split.
  *   N2  One that is KEPT met nobody who conflicts in the look that it was granted after, so all who
  *       have come to wait since got their tickets after that look had begun.  It is HELD again
  *       only where there are as many tickets as before that look: so it passes nobody who has
@@ -364,7 +365,7 @@ int rl_list_let_go(struct lock *lock, struct req *req)
 	rl_list_begin(&call);
 	set_idle(req);
 	rl_rcu_read_lock(); /* L7 */
-	if (!keep(req, x))
+	if (!keep(lock, req, x))
 		rl_list_part(lock, x);
 	rl_list_end(&call);
 	rl_rcu_read_unlock();

@@ -37,7 +37,8 @@ enum {
 	STATE_RESERVE = 16384,	/* it is, or tries to become, a reservation */
 	STATE_VECTOR = 32768,	/* it is a head, and stands in no list itself */
 	STATE_FAMILIAR = 65536, /* it may be KEPT: nobody who conflicts was there when it came */
-	STATE_BYPASS = 1 << 17	/* how often it was passed while PENDING: from this bit on */
+	STATE_DISMISSED = STATE_GONE | STATE_FAMILIAR, /* it was KEPT: anybody may mark it */
+	STATE_BYPASS = 1 << 17 /* how often it was passed while PENDING: from this bit on */
 };
 
 /* list_node.waiters: the address of the last one that came, and */

@@ -2086,6 +2086,30 @@ static void fork_kept_elsewhere(unsigned i)
 	}
 }
 
+/* Once it is left what is in the list is nobody's. */
+static void destroyed_once_left(unsigned i)
+{
+	if (i == 0) {
+		o_visit(0, WR(0, 2));
+		o_drop(HELD);
+		end_passing(0);
+		rangelock_trywrlock(&elsewhere, &o_reqs[0], 0, 2);
+	} else {
+		explore_wait(passing_is_done);
+		if (rangelock_destroy(&o_lock))
+			explore_fail("destroy: what is free cannot be");
+		o_bury();
+	}
+}
+
+static void left_check(void)
+{
+	explore_assert(rangelock_unlock(&elsewhere, &o_reqs[4]) == 0);
+	explore_assert(rangelock_unlock(&elsewhere, &o_reqs[5]) == 0);
+	explore_assert(rangelock_destroy(&elsewhere) == 0);
+	o_check();
+}
+
 static void elsewhere_check(void)
 {
 	explore_live_on();
@@ -2664,6 +2688,12 @@ static const struct scenario scenarios[] = {
 	  .setup = list_beside_keeping,
 	  .run = fork_kept,
 	  .check = child_check },
+	{ .name = "kept-destroyed-once-left",
+	  .threads = 2,
+	  .setup = list_elsewhere_keeping,
+	  .run = destroyed_once_left,
+	  .step = o_step,
+	  .check = left_check },
 	{ .name = "list-fork-kept-elsewhere",
 	  .threads = 2,
 	  .setup = list_elsewhere_keeping,

@@ -887,6 +887,56 @@ START_TEST(what_threads_keep_goes_with_them)
 }
 END_TEST
 
+/* Stays in its range, where it has been before, until it is told to go, and then ends. */
+struct guest {
+	pthread_t thread;
+	uint64_t start;
+	pthread_barrier_t stays;
+};
+
+static void *come_and_stay(void *arg)
+{
+	struct rangelock_req req = RANGELOCK_REQ_INITIALIZER;
+	struct guest *me = arg;
+
+	for (int i = 0; i < 2; i++) {
+		must(rangelock_wrlock(&lock, &req, me->start, me->start + 1) == 0);
+		if (i)
+			pthread_barrier_wait(&me->stays);
+		if (i)
+			pthread_barrier_wait(&me->stays);
+		must(rangelock_unlock(&lock, &req) == 0);
+	}
+	return NULL;
+}
+
+static void let_go_of(struct guest *guest)
+{
+	pthread_barrier_wait(&guest->stays);
+	pthread_join(guest->thread, NULL);
+	pthread_barrier_destroy(&guest->stays);
+}
+
+START_TEST(what_threads_keep_goes_though_others_stay_before_it)
+{
+	enum { GUESTS = 100 };
+	static struct guest guests[GUESTS];
+
+	make_list(&lock, &a);
+	for (uint64_t i = 0; i < GUESTS; i++) {
+		guests[i].start = 2 * (GUESTS - i);
+		pthread_barrier_init(&guests[i].stays, NULL, 2);
+		must(pthread_create(&guests[i].thread, NULL, come_and_stay, &guests[i]) == 0);
+		pthread_barrier_wait(&guests[i].stays);
+		if (i)
+			let_go_of(&guests[i - 1]);
+	}
+	ck_assert_uint_le(count_nodes(), 8);
+	let_go_of(&guests[GUESTS - 1]);
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+}
+END_TEST
+
 static pthread_barrier_t barrier;
 
 static void *visit_and_idle(void *arg)
@@ -1093,6 +1143,7 @@ int main(void)
 	tcase_add_test(tc, who_keeps_what_and_leaves_it_leaves_nothing_behind);
 	tcase_add_test(tc, a_request_goes_from_a_list_to_a_tree);
 	tcase_add_test(tc, what_threads_keep_goes_with_them);
+	tcase_add_test(tc, what_threads_keep_goes_though_others_stay_before_it);
 	tcase_add_test(tc, who_keeps_something_and_idles_is_no_company);
 	tcase_add_test(tc, a_child_has_a_pool_of_its_own);
 	tcase_add_loop_test(tc, a_list_with_any_flags_lets_others_pass_those_who_wait, 0, N_FLAGS);
