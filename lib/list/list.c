@@ -318,17 +318,16 @@ int rl_list_lock(struct lock *lock, struct req *req, const struct list_want *wan
 		rl_pool_give_back(x);
 		return arrival == IN_WORD ? 0 : error;
 	}
+	req->tickets = tickets;
 	if (want->reserve)
 		set_range(req, x); /* a reservation may be gone before the next line returns */
 	error = rl_list_contend(lock, x, want);
 	if (error)
 		return error;
-	if (want->reserve) {
+	if (want->reserve)
 		set_reserved(lock, req, x);
-	} else {
-		req->tickets = tickets;
+	else
 		rl_list_accept(lock, x);
-	}
 	rl_list_end(&call);
 	return 0;
 }

@@ -265,7 +265,7 @@ MUTANTS = [
     ("list: what is kept in a list without a name is held in another", LIST,
      "(x->ticket ? STATE_FAMILIAR : 0)", "STATE_FAMILIAR", "list"),
     ("list: a request takes its tickets to a tree", LIST,
-     "		req->tickets = tickets;", "		req->arrival = req->tickets = tickets;", "list"),
+     "	req->tickets = tickets;", "	req->arrival = req->tickets = tickets;", "list"),
     ("list: nothing is kept", "lib/list/keep.h",
      "	return rl_is_habit(before, mine->before) &&", "	return before == 1 &&", "list"),
     ("list: what is kept is not the word's when it is alone", KEEP,
