@@ -136,16 +136,16 @@ enum rangelock_engine {
 /*
  * RANGELOCK_LIST.  A sorted list that nobody locks: threads on disjoint ranges do not wait
  * for each other even inside the library, and a thread that is preempted there holds nobody
- * up.  A call takes time in proportion to the requests that are held or wait below its end:
- * it is for tens of them, not for thousands.  A release wakes those who waited for that
- * range, who then try again; whoever comes meanwhile may pass them, RANGELOCK_MAX_BYPASS
- * times at most.  A thread that locks the same range again and again, with the same request,
- * finds it where it left it, at the cost of two atomic operations on memory that no other
- * thread writes, until somebody comes who conflicts.  With RANGELOCK_CHECKED or RANGELOCK_STATS, which have to see every request in
- * one place, the lock is kept as a tree that barges, under that engine's short mutex: it means
- * the same, but is no measure of a list's speed.  A try, tryupgrade and tryextend too, may
- * pass those who wait, within that bound; nested reads and upgrades that wait are not passed.
- * What was submitted tries again in the threads that make way for it.
+ * up.  A call takes time in proportion to the requests that are held or wait below its end: it is
+ * for tens of them, not for thousands.  A release wakes those who waited for that range, who then
+ * try again; whoever comes meanwhile may pass them, RANGELOCK_MAX_BYPASS times at most.  A thread
+ * that locks the same range again and again, with the same request, finds it where it left it, at
+ * the cost of two atomic operations on memory that no other thread writes, until somebody comes
+ * who conflicts.  With RANGELOCK_CHECKED or RANGELOCK_STATS, which have to see every request in
+ * one place, the lock is kept as a tree that barges, under that engine's short mutex: it means the
+ * same, but is no measure of a list's speed.  A try, tryupgrade and tryextend too, may pass those
+ * who wait, within that bound; nested reads and upgrades that wait are not passed.  What was
+ * submitted tries again in the threads that make way for it.
  *   ENOMEM   calls that lock, submit, reserve, or change what is held, and commit, may return
  *            it: nothing is held or reserved, or what was is as it was, and no callback runs.
  *            Requests that meet others, are changed, are of a vector, or reserve need memory,

@@ -349,8 +349,7 @@ static struct list_node *obstacle(struct lock *lock, struct list_node *x,
 
 /* ---- One request ---- */
 
-/* Where a lock is not aligned for a word of 64 bits all
- * locks share one. */
+/* Where a lock is not aligned for a word of 64 bits all locks share one. */
 _Atomic uint64_t *rl_list_tickets(struct lock *lock)
 {
 #if UINTPTR_MAX > UINT32_MAX

@@ -18,7 +18,7 @@
 
 /* A thread's. */
 struct kept {
-	struct list_node *node;	 /* NULL: none.  It may be another's by now, of another list. */
+	struct list_node *node;	 /* NULL: none.  It may be another's by now. */
 	struct list_node *again; /* what it holds again, and has locked nothing since */
 	uint64_t before;	 /* what the thread let go of last, but for chance */
 	uint64_t list;		 /* the node's list's id */
