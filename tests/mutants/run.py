@@ -59,7 +59,7 @@ PROGRAMS = {
 }
 SUPPORT = ["tests/support/actor.c", "tests/support/fiber.c", "tests/support/suite.c"]
 ARGUMENTS = {"stress": ["--engine", "tree", "--threads", "6", "--seconds", "4", "--watchdog", "3"],
-             "explore": ["--budget", "8"],
+             "explore": ["--budget", "10"],
              # Of the explorer, what forks: a few steps among many, found by going through all.
              "explore-forks": ["--memory", "sc", "--search", "dfs", "--seconds", "1",
                                *(f"list-fork-{s}" for s in
