@@ -849,7 +849,9 @@ START_TEST(a_request_goes_from_a_list_to_a_tree)
 	}
 	make_list(&lock, &a);
 	visit_twice(&lock, &b, 1);
+	visit_twice(&lock, &b, 1); /* held again */
 	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_uint_eq(to_req(&b)->arrival, 0); /* or the tree takes it for one of its own */
 
 	ck_assert_int_eq(rangelock_init(&tree, NULL), 0);
 	ck_assert_int_eq(rangelock_wrlock(&tree, &b, 0, 1), 0);
