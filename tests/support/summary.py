@@ -4,11 +4,13 @@
 
 Usage: summary.py LABEL=TESTLOG.json...
 
-Prints what failed and, last, `N passed, N failed`; exits 1 if anything did.
+Prints what failed with what it said of that and, last, `N passed, N failed`; exits 1 if anything did.
 """
 import json
 import re
 import sys
+
+COMMENTS = 20  # of a test that failed, the last ones
 
 passed = failed = skipped = 0
 for argument in sys.argv[1:]:
@@ -27,6 +29,9 @@ for argument in sys.argv[1:]:
         failed += len(bad)
         for text in bad:
             print(f"FAILED {label}: {test['name']}: {text}")
+        if bad:  # and what it says of that, which stands behind
+            for comment in re.findall(r"^# .*$", test.get("stdout") or "", re.M)[-COMMENTS:]:
+                print("  " + comment)
 
 print(f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
 sys.exit(failed > 0 or passed == 0)
