@@ -220,7 +220,7 @@ static void make_actions(struct rng *rng, unsigned i)
 				: 2 * (unsigned)rng_below(rng, program.scenario.threads);
 		if (a->kind == KEEP && (kept || k + 1 == program.n[i]))
 			a->kind = VISIT;
-		if (kept && a->want.patience == WAITS)
+		if (kept && a->want.patience == WAITS && a->kind != SUBMIT) /* which does not wait */
 			a->want.patience = rng_below(rng, 2) ? TRIES : WAITS_FOR_A_TIME;
 		kept |= a->kind == KEEP;
 	}

@@ -65,6 +65,7 @@ static struct call {
 	uint32_t met;	       /* conflicting calls that were alive with it */
 	uint32_t after;	       /* those that waited already when it began */
 	unsigned bypassed;
+	unsigned claim; /* its last, by number: a lock call, or the upgrade of it */
 } calls[MAX_CALLS];
 static unsigned n_calls;
 static struct call *call_of[REQS];
@@ -73,7 +74,7 @@ static bool barging, on_list, next_on_list, next_keeps;
 bool seam_keeps;
 static uintptr_t last_word;
 static bool buried;
-static unsigned moves; /* how often somebody has claimed more */
+static unsigned moves; /* how often somebody has claimed more: the number of the last claim */
 
 static struct reservation {
 	unsigned start, end;
@@ -127,7 +128,7 @@ NOTES static void begin_call(unsigned req, const struct want *want)
 		}
 	call_of[req] = call;
 	n_calls++;
-	moves++;
+	call->claim = ++moves;
 }
 
 /* It may go before all that wait, or is no new claim. */
@@ -361,7 +362,7 @@ NOTES static void claim_more(unsigned req, unsigned start, unsigned end, enum ra
 {
 	struct want *want = &call_of[req]->want, *most = &call_of[req]->most;
 
-	moves++;
+	call_of[req]->claim = ++moves;
 	most->start = start < most->start ? start : most->start;
 	most->end = end > most->end ? end : most->end;
 	most->mode |= mode;
@@ -729,26 +730,26 @@ NOTES static void count_cancel(void)
 	cancels++;
 }
 
-/* The call that waits with req in o_lock, not elsewhere; or NULL. */
-NOTES static const struct call *waiting_call(unsigned req)
+/* The claim that waits with req in o_lock, not elsewhere; or 0. */
+NOTES static unsigned waiting_claim(unsigned req)
 {
 	const struct req *r = to_req(&o_reqs[req]);
+	bool waits = on_list ? o_waits(req)
+			     : r->state == REQ_WAITING && lock_of(r) == to_lock(&o_lock);
 
-	if (on_list)
-		return o_waits(req) ? call_of[req] : NULL;
-	return r->state == REQ_WAITING && lock_of(r) == to_lock(&o_lock) ? call_of[req] : NULL;
+	return waits ? call_of[req]->claim : 0;
 }
 
 int o_cancel(unsigned req)
 {
-	const struct call *waited = waiting_call(req);
+	unsigned waited = waiting_claim(req);
 	int error = rangelock_cancel(&o_lock, &o_reqs[req]);
 
 	if (error == 0)
 		count_cancel();
 	else if (error != EBUSY)
 		explore_fail("answer: cancel answered errno %d", error);
-	else if (waited && waiting_call(req) == waited)
+	else if (waited && waiting_claim(req) == waited)
 		explore_fail("answer: cancel does not find one who waits");
 	return error;
 }
