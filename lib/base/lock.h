@@ -112,10 +112,11 @@ struct __attribute__((may_alias)) lock {
 #if UINTPTR_MAX > UINT32_MAX
 			_Atomic uint64_t tickets; /* else list.c has them for all locks */
 #endif
-			_Atomic uint32_t stays; /* 0: its word has never led to nodes; else how
+			_Atomic uint32_t stays;	  /* 0: its word has never led to nodes; else how
 							 * often it stays a list when it becomes
 							 * empty, and 1 */
-			_Atomic uintptr_t id;	/* of this list and no other; 0: not yet */
+			_Atomic uintptr_t id;	  /* of this list and no other; 0: not yet */
+			_Atomic uint32_t growths; /* how often what is held got a lower start */
 		};
 	};
 	uint32_t commits; /* how many wait */

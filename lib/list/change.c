@@ -92,7 +92,8 @@ static int grow(struct lock *lock, struct list_node *x, uint64_t start, uint64_t
 		uint32_t kind)
 {
 	const struct list_want want = { .try = !kind, .held = x };
-	struct list_node *y = new_node(lock, x->owner, start, end, STATE_TRYING | mode | kind);
+	uint32_t state = STATE_TRYING | mode | kind | (start < x->start ? STATE_GROWN : 0);
+	struct list_node *y = new_node(lock, x->owner, start, end, state);
 
 	if (!y)
 		return ENOMEM;

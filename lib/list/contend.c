@@ -150,11 +150,20 @@ static bool moves_behind(struct list_node *w, struct list_node *q)
 	return true;
 }
 
+/* Before the old node leaves. */
+static void count_growth(struct lock *lock)
+{
+	uint32_t growths = rl_load(&lock->growths, relaxed);
+
+	while (!rl_cas(&lock->growths, &growths, growths + 1, acq_rel, relaxed)) /* L10, O9 */
+		;
+}
+
 void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y,
 		     struct list_node *tail)
 {
-	if (y->start < x->start)
-		rl_store(&x->state, rl_load(&x->state, relaxed) | STATE_MOVED, relaxed); /* L10 */
+	if (rl_load(&y->state, relaxed) & STATE_GROWN)
+		count_growth(lock);
 	mark_node(x, NEXT_MARK);
 	struct list_node *w = first_of(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */
 	while (w) {

@@ -77,9 +77,6 @@ static void take_back(const struct call *c)
 		set_idle(c->tail->owner);
 		rl_store(&c->tail->state, STATE_GONE, relaxed);
 	}
-	if (c->old)
-		rl_store(&c->old->state, rl_load(&c->old->state, relaxed) & ~(uint32_t)STATE_MOVED,
-			 relaxed);
 }
 
 /* K2 */

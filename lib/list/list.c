@@ -110,8 +110,9 @@
  *       than the one whose place it takes, which holds still, and stands behind that: so
  *       whoever comes to the old one sees it there, or finds it marked and comes to the new.
  *       One that is to hold more is TRYING first, so that who tries sees it or is seen (L4).
- *       Who only looks may pass its place before, if it stands before the old one, which is
- *       MOVED then, and counts for him though it is marked.
+ *       Who only looks may pass its place before, if it stands before the old one (GROWN), and
+ *       come to where that was when it has left.  That is counted in between: so if the count is
+ *       what it was before his first step he has missed nobody, else he looks again.
  *   L11 Of two upgrades that overlap, each of which waits for the other's read, one fails.  Not
  *       both are to have a ticket, which is got as a range is: not after one that goes
  *       first has come (BEATEN).  Who sees one that has a ticket fails, and of two
@@ -206,8 +207,7 @@
  *       inflation, unlinking of the last
  *   O2  a link: insertion, unlinking (CAS)    whoever follows it: the node's range; and what
  *                                             holders did whose nodes are not there any more
- *   O3  mark (CAS)                            whoever finds the mark: what the holder did, or
- *                                             that it is MOVED
+ *   O3  mark (CAS)                            whoever finds the mark: what the holder did
  *   O4  a stack: push (CAS)                   exchange or CAS that takes it: links
  *       the same that closes it               push that fails: the mark
  *   O5  park: answer (exchange)               rl_park(), or the exchange to ABANDONED: it is
@@ -216,6 +216,7 @@
  *   O7  place of a request that is made a     its unlock: the node, of which whoever made it
  *       node                                  does not touch link and request any more
  *   O8  a state: HELD to KEPT                 whoever finds KEPT: whose it was
+ *   O9  growths (CAS)                         who is about to look: the node that holds
  *
  * Progress.  Lock-free, but for L1, while nobody waits: who fails to insert, mark or unlink,
  * or is beaten, has been overtaken by one who did not.  Who waits is passed

@@ -17,9 +17,8 @@ static int visit_list(struct lock *lock, const struct visit *visit)
 		return 0;
 	for (struct list_node *n = to_node(at); n && !stop; n = to_node(at)) {
 		at = rl_load(&n->next, seq_cst); /* L8 */
-		uint32_t state = state_of(n);	 /* O3: after the mark */
-		if (!(at & NEXT_MARK) || state & STATE_MOVED)
-			stop = visit->fn(lock, n, state, visit->arg);
+		if (!is_marked(at))
+			stop = visit->fn(lock, n, state_of(n), visit->arg);
 	}
 	return stop;
 }
@@ -86,9 +85,14 @@ static int extend_cover(struct lock *lock, const struct list_node *n, uint32_t s
 
 bool rl_list_is_locked(struct lock *lock, uint64_t start, uint64_t end, unsigned mode)
 {
-	struct cover cover = { start, end, mode };
+	struct cover cover;
+	uint32_t growths;
 
-	rl_list_visit(lock, &(struct visit){ extend_cover, &cover });
+	do {
+		growths = rl_load(&lock->growths, acquire); /* O9 */
+		cover = (struct cover){ start, end, mode };
+		rl_list_visit(lock, &(struct visit){ extend_cover, &cover });
+	} while (cover.start < end && rl_load(&lock->growths, relaxed) != growths); /* L10 */
 	return cover.start >= end;
 }
 
@@ -164,7 +168,19 @@ static int show(struct lock *lock, const struct list_node *n, uint32_t state, vo
 	return walk->fn(&info, walk->arg);
 }
 
+static int show_grown(struct lock *lock, const struct list_node *n, uint32_t state, void *arg)
+{
+	return state & STATE_GROWN ? show(lock, n, state, arg) : 0;
+}
+
 int rl_list_walk(struct lock *lock, rangelock_walk_fn *fn, void *arg)
 {
-	return rl_list_visit(lock, &(struct visit){ show, &(struct walk){ fn, arg } });
+	struct walk walk = { fn, arg };
+	uint32_t growths = rl_load(&lock->growths, acquire); /* O9 */
+	int stop = rl_list_visit(lock, &(struct visit){ show, &walk });
+
+	for (uint32_t now; !stop && (now = rl_load(&lock->growths, acquire)) != growths;
+	     growths = now) /* L10 */
+		stop = rl_list_visit(lock, &(struct visit){ show_grown, &walk });
+	return stop;
 }

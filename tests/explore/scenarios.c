@@ -775,6 +775,26 @@ static void looker_of_growth(unsigned i)
 		o_look(2);
 }
 
+/* The same, where no link leads from the new place to the old one: another stands between. */
+static void read_beyond_another(void)
+{
+	o_setup();
+	o_take(HELD, RD(2, 4));
+	o_take(6, RD(1, 2));
+}
+
+static void look_beyond_another(unsigned i)
+{
+	if (i == 0) {
+		explore_assert(o_try_extend(HELD, 0, 4) == 0);
+		o_use(HELD);
+		o_drop(HELD);
+		o_drop(6);
+	} else {
+		o_look(2);
+	}
+}
+
 /* Where there is no memory all is as it was, and nothing is lost. */
 static void split_or_not(unsigned i)
 {
@@ -2135,6 +2155,7 @@ static void fork_kept_alone(unsigned i)
 ON_LIST(o_setup)
 ON_LIST(hold_first)
 ON_LIST(hold_read)
+ON_LIST(read_beyond_another)
 ON_LIST(leave_one)
 ON_LIST(last_out_setup)
 ON_LIST(destroyed_setup)
@@ -2562,6 +2583,7 @@ static const struct scenario scenarios[] = {
 	  .run = looker_of_growth,
 	  .step = o_step,
 	  .check = drop_and_check },
+	LIST("look-beyond-another", 2, read_beyond_another, look_beyond_another),
 	{ .name = "list-split-scarce",
 	  .threads = 2,
 	  .scarce = true,
