@@ -628,10 +628,10 @@ typedef int rangelock_walk_fn(const struct rangelock_info *, void *arg);
  * does.  A non-zero value from fn ends the walk and is returned; let it be
  * negative, to tell it from an errno.
  * On the list engine it is no picture of one moment, and delays nobody: a request that is
- * held or waits all the time is shown once, or again if what it holds is changed meanwhile,
- * one that comes, goes or comes again perhaps; those that were ever extended downwards, and are held
- * still, are shown again at the end if that is done to any meanwhile; arrival is 0 of what
- * is held or reserved.  fn must not lock or destroy anything there.
+ * held or waits all the time is shown once, or if anything held is changed meanwhile perhaps
+ * again, out of order; one that comes, goes or comes again perhaps.  Of one that was extended
+ * downwards, to below where the walk is then, what is shown begins there.  arrival is 0 of
+ * what is held or reserved.  fn must not lock or destroy anything there.
  *   EINVAL   a NULL argument, lock destroyed
  */
 RANGELOCK_API int rangelock_walk(struct rangelock *, rangelock_walk_fn *fn, void *arg);

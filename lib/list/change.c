@@ -92,8 +92,7 @@ static int grow(struct lock *lock, struct list_node *x, uint64_t start, uint64_t
 		uint32_t kind)
 {
 	const struct list_want want = { .try = !kind, .held = x };
-	uint32_t state = STATE_TRYING | mode | kind | (start < x->start ? STATE_GROWN : 0);
-	struct list_node *y = new_node(lock, x->owner, start, end, state);
+	struct list_node *y = new_node(lock, x->owner, start, end, STATE_TRYING | mode | kind);
 
 	if (!y)
 		return ENOMEM;

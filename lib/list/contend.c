@@ -162,7 +162,7 @@ static void count_growth(struct lock *lock)
 void rl_list_replace(struct lock *lock, struct list_node *x, struct list_node *y,
 		     struct list_node *tail)
 {
-	if (rl_load(&y->state, relaxed) & STATE_GROWN)
+	if (y->start < x->start)
 		count_growth(lock);
 	mark_node(x, NEXT_MARK);
 	struct list_node *w = first_of(rl_exchange(&x->waiters, WAITERS_CLOSED, acq_rel)); /* O4 */

@@ -110,7 +110,7 @@
  *       than the one whose place it takes, which holds still, and stands behind that: so
  *       whoever comes to the old one sees it there, or finds it marked and comes to the new.
  *       One that is to hold more is TRYING first, so that who tries sees it or is seen (L4).
- *       Who only looks may pass its place before, if it stands before the old one (GROWN), and
+ *       Who only looks may pass its place before, if it stands before the old one, and
  *       come to where that was when it has left.  That is counted in between: so if the count is
  *       what it was before his first step he has missed nobody, else he looks again.
  *   L11 Of two upgrades that overlap, each of which waits for the other's read, one fails.  Not

@@ -140,11 +140,15 @@ static int find_upgrade(struct lock *lock, const struct list_node *q, uint32_t s
 struct walk {
 	rangelock_walk_fn *fn;
 	void *arg;
+	uint32_t growths;		     /* it has passed over nobody up to that many */
+	const struct list_node *last, *next; /* between these it is */
+	uint64_t reached, until;	     /* where they start */
 };
 
-static int show(struct lock *lock, const struct list_node *n, uint32_t state, void *arg)
+/* What n stands for, from start on. */
+static int show(const struct walk *walk, struct lock *lock, const struct list_node *n,
+		uint32_t state, uint64_t start)
 {
-	const struct walk *walk = arg;
 	bool held = (state & STATE_PHASE) == STATE_HELD;
 	bool waits = is_waiting_state(state) && !(state & STATE_UPGRADE);
 	bool reserved = (state & (STATE_PHASE | STATE_COMMIT)) == STATE_RESERVED;
@@ -155,7 +159,7 @@ static int show(struct lock *lock, const struct list_node *n, uint32_t state, vo
 	if (waits || (lock && visit_list(lock, &(struct visit){ find_upgrade, &count })))
 		visit_list(lock, &(struct visit){ count_blocker, &count });
 	struct rangelock_info info = {
-		.start = n->start,
+		.start = start,
 		.end = n->end,
 		.mode = (enum rangelock_mode)mode_of(state),
 		.state = waits	    ? RANGELOCK_WAITING
@@ -168,19 +172,50 @@ static int show(struct lock *lock, const struct list_node *n, uint32_t state, vo
 	return walk->fn(&info, walk->arg);
 }
 
-static int show_grown(struct lock *lock, const struct list_node *n, uint32_t state, void *arg)
+static int show_passed(struct lock *lock, const struct list_node *n, uint32_t state, void *arg)
 {
-	return state & STATE_GROWN ? show(lock, n, state, arg) : 0;
+	const struct walk *walk = arg;
+
+	if ((state & STATE_PHASE) != STATE_HELD || n == walk->last || n == walk->next ||
+	    n->start > walk->until || n->end <= walk->reached)
+		return 0;
+	return show(walk, lock, n, state, n->start > walk->reached ? n->start : walk->reached);
+}
+
+/* Of those who have grown meanwhile some may have been passed over between the node that the
+ * walk has come to and the next one (L10): all others that reach to there are shown once more. */
+static int catch_up(struct walk *walk, struct lock *lock, const struct list_node *next)
+{
+	int stop = 0;
+
+	walk->next = next;
+	walk->until = next ? next->start : UINT64_MAX;
+	for (uint32_t now; !stop && (now = rl_load(&lock->growths, acquire)) != walk->growths;) {
+		walk->growths = now;
+		stop = visit_list(lock, &(struct visit){ show_passed, walk });
+	}
+	return stop;
+}
+
+static int show_next(struct lock *lock, const struct list_node *n, uint32_t state, void *arg)
+{
+	struct walk *walk = arg;
+	int stop = lock ? catch_up(walk, lock, n) : 0;
+
+	walk->last = n;
+	walk->reached = n->start;
+	return stop ? stop : show(walk, lock, n, state, n->start);
 }
 
 int rl_list_walk(struct lock *lock, rangelock_walk_fn *fn, void *arg)
 {
-	struct walk walk = { fn, arg };
-	uint32_t growths = rl_load(&lock->growths, acquire); /* O9 */
-	int stop = rl_list_visit(lock, &(struct visit){ show, &walk });
+	struct walk walk = { fn, arg, .growths = rl_load(&lock->growths, acquire) }; /* O9 */
+	int stop = rl_list_visit(lock, &(struct visit){ show_next, &walk });
 
-	for (uint32_t now; !stop && (now = rl_load(&lock->growths, acquire)) != growths;
-	     growths = now) /* L10 */
-		stop = rl_list_visit(lock, &(struct visit){ show_grown, &walk });
+	if (stop)
+		return stop;
+	rl_rcu_read_lock();
+	stop = catch_up(&walk, lock, NULL);
+	rl_rcu_read_unlock();
 	return stop;
 }

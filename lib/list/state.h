@@ -33,13 +33,11 @@ enum {
 	STATE_COMMIT = 2048,	/* it is to become held instead of a reservation; of one that
 				   is RESERVED: there is such a node */
 	STATE_SUBMITTED = 4096, /* no thread waits for it: whoever wakes it goes on with it */
-	STATE_GROWN = 8192,	/* its owner holds part of it, by a node that stands behind it,
-				   or has held that */
-	STATE_RESERVE = 16384,	/* it is, or tries to become, a reservation */
-	STATE_VECTOR = 32768,	/* it is a head, and stands in no list itself */
-	STATE_FAMILIAR = 65536, /* it may be KEPT: nobody who conflicts was there when it came */
+	STATE_RESERVE = 8192,	/* it is, or tries to become, a reservation */
+	STATE_VECTOR = 16384,	/* it is a head, and stands in no list itself */
+	STATE_FAMILIAR = 32768, /* it may be KEPT: nobody who conflicts was there when it came */
 	STATE_DISMISSED = STATE_GONE | STATE_FAMILIAR, /* it was KEPT: anybody may mark it */
-	STATE_BYPASS = 1 << 17 /* how often it was passed while PENDING: from this bit on */
+	STATE_BYPASS = 1 << 16 /* how often it was passed while PENDING: from this bit on */
 };
 
 /* list_node.waiters: the address of the last one that came, and */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -503,6 +504,62 @@ START_TEST(an_extension_passes_nobody_who_waits_on_the_other_side)
 	}
 	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
 	actor_finish(&below);
+}
+END_TEST
+
+static struct rangelock_req *place; /* where in the walk below another thread extends c */
+
+static int show_range(const struct rangelock_info *info, void *shown)
+{
+	sprintf((char *)shown + strlen(shown), " %d-%d", (int)info->start, (int)info->end);
+	/* Here it is this one; the node is its own, so that there is no grace period to wait for. */
+	if (info->req == place)
+		must(rangelock_tryextend(&lock, &c, 0, 60) == 0);
+	return 0;
+}
+
+static int end_at_one_who_grew(const struct rangelock_info *info, void *shown)
+{
+	show_range(info, shown);
+	return info->start == 30 && info->end == 60 ? -7 : 0;
+}
+
+START_TEST(a_walk_passes_over_nobody_who_grows_downwards)
+{
+	static struct rangelock_req d;
+	const struct {
+		struct rangelock_req *at;
+		const char *shown;
+	} walks[] = { { NULL, " 5-90 10-20 30-40 50-60 70-80" },
+		      { &a, " 5-90 10-20 10-60 30-40 70-80" },
+		      { &b, " 5-90 10-20 30-40 30-60 70-80" },
+		      { &c, " 5-90 10-20 30-40 50-60 50-60 70-80" },
+		      { &d, " 5-90 10-20 30-40 50-60 70-80" } };
+	struct actor waiter;
+
+	ck_assert_int_eq(rangelock_rdlock(&lock, &a, 10, 20), 0);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &b, 30, 40), 0);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &c, 50, 60), 0);
+	ck_assert_int_eq(rangelock_rdlock(&lock, &d, 70, 80), 0);
+	actor_queue(&waiter, &lock, RANGELOCK_WRITE, 5, 90);
+	for (size_t i = 0; i < sizeof(walks) / sizeof(walks[0]); i++) {
+		char shown[100] = "";
+
+		place = walks[i].at;
+		ck_assert_int_eq(rangelock_walk(&lock, show_range, shown), 0);
+		ck_assert_str_eq(shown, walks[i].shown);
+		ck_assert_int_eq(rangelock_reduce(&lock, &c, 50, 60), 0);
+	}
+
+	char shown[100] = "";
+	place = &b;
+	ck_assert_int_eq(rangelock_walk(&lock, end_at_one_who_grew, shown), -7);
+	ck_assert_str_eq(shown, " 5-90 10-20 30-40 30-60");
+	ck_assert_int_eq(rangelock_unlock(&lock, &a), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &b), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &c), 0);
+	ck_assert_int_eq(rangelock_unlock(&lock, &d), 0);
+	actor_finish(&waiter);
 }
 END_TEST
 
@@ -1134,6 +1191,7 @@ int main(void)
 	tcase_add_test(tc, who_is_alone_changes_what_it_holds);
 	tcase_add_test(tc, without_memory_what_was_given_back_serves_again);
 	tcase_add_test(tc, a_thread_ends_that_has_no_node_left);
+	tcase_add_test(tc, a_walk_passes_over_nobody_who_grows_downwards);
 	tcase_add_test(tc, a_list_that_is_in_use_is_not_destroyed);
 	tcase_add_test(tc, one_in_the_word_is_unlocked_as_a_vector);
 	tcase_add_test(tc, a_gap_is_for_a_request_that_is_free_and_a_lock_that_lives);
