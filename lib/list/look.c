@@ -141,8 +141,8 @@ struct walk {
 	rangelock_walk_fn *fn;
 	void *arg;
 	uint32_t growths;		     /* it has passed over nobody up to that many */
-	const struct list_node *last, *next; /* between these it is */
-	uint64_t reached, until;	     /* where they start */
+	uint64_t reached, until;	     /* it is between nodes that start there */
+	const struct list_node *last, *next; /* these, if they are shown as held */
 };
 
 /* What n stands for, from start on. */
@@ -184,12 +184,10 @@ static int show_passed(struct lock *lock, const struct list_node *n, uint32_t st
 
 /* Of those who have grown meanwhile some may have been passed over between the node that the
  * walk has come to and the next one (L10): all others that reach to there are shown once more. */
-static int catch_up(struct walk *walk, struct lock *lock, const struct list_node *next)
+static int catch_up(struct walk *walk, struct lock *lock)
 {
 	int stop = 0;
 
-	walk->next = next;
-	walk->until = next ? next->start : UINT64_MAX;
 	for (uint32_t now; !stop && (now = rl_load(&lock->growths, acquire)) != walk->growths;) {
 		walk->growths = now;
 		stop = visit_list(lock, &(struct visit){ show_passed, walk });
@@ -200,10 +198,12 @@ static int catch_up(struct walk *walk, struct lock *lock, const struct list_node
 static int show_next(struct lock *lock, const struct list_node *n, uint32_t state, void *arg)
 {
 	struct walk *walk = arg;
-	int stop = lock ? catch_up(walk, lock, n) : 0;
 
-	walk->last = n;
-	walk->reached = n->start;
+	walk->until = n->start;
+	walk->next = (state & STATE_PHASE) == STATE_HELD ? n : NULL;
+	int stop = lock ? catch_up(walk, lock) : 0;
+	walk->reached = walk->until;
+	walk->last = walk->next;
 	return stop ? stop : show(walk, lock, n, state, n->start);
 }
 
@@ -214,8 +214,10 @@ int rl_list_walk(struct lock *lock, rangelock_walk_fn *fn, void *arg)
 
 	if (stop)
 		return stop;
+	walk.until = UINT64_MAX;
+	walk.next = NULL;
 	rl_rcu_read_lock();
-	stop = catch_up(&walk, lock, NULL);
+	stop = catch_up(&walk, lock);
 	rl_rcu_read_unlock();
 	return stop;
 }

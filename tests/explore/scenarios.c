@@ -787,6 +787,7 @@ static void look_beyond_another(unsigned i)
 {
 	if (i == 0) {
 		explore_assert(o_try_extend(HELD, 0, 4) == 0);
+		o_reduce(HELD, 0, 3);
 		o_use(HELD);
 		o_drop(HELD);
 		o_drop(6);

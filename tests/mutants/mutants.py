@@ -1110,7 +1110,9 @@ MUTANTS = [
     ("list: walk shows from the start who grew below where it is", LOOK,
      "n->start > walk->reached ? n->start : walk->reached)", "n->start)", "list"),
     ("list: walk shows at its end only who grew below where it is", LOOK,
-     "	int stop = lock ? catch_up(walk, lock, n) : 0;", "	int stop = 0;", "list"),
+     "	int stop = lock ? catch_up(walk, lock) : 0;", "	int stop = 0;", "list"),
+    ("list: walk does not show again one that grew before it was held", LOOK,
+     "	walk->next = (state & STATE_PHASE) == STATE_HELD ? n : NULL;", "	walk->next = n;", "explore"),
     ("list: walk shows who grew, but nothing where it is", LOOK,
      "n->start > walk->until || n->end <= walk->reached)", "n->start > walk->until)", "list"),
 ]
