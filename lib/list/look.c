@@ -215,7 +215,7 @@ int rl_list_walk(struct lock *lock, rangelock_walk_fn *fn, void *arg)
 	if (stop)
 		return stop;
 	walk.until = UINT64_MAX;
-	walk.next = NULL;
+	walk.last = walk.next = NULL; /* another may be at that address by now */
 	rl_rcu_read_lock();
 	stop = catch_up(&walk, lock);
 	rl_rcu_read_unlock();

@@ -534,7 +534,7 @@ START_TEST(a_walk_passes_over_nobody_who_grows_downwards)
 		      { &a, " 5-90 10-20 10-60 30-40 70-80" },
 		      { &b, " 5-90 10-20 30-40 30-60 70-80" },
 		      { &c, " 5-90 10-20 30-40 50-60 50-60 70-80" },
-		      { &d, " 5-90 10-20 30-40 50-60 70-80" } };
+		      { &d, " 5-90 10-20 30-40 50-60 70-80 70-80" } };
 	struct actor waiter;
 
 	ck_assert_int_eq(rangelock_rdlock(&lock, &a, 10, 20), 0);
