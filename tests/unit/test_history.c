@@ -583,7 +583,12 @@ START_TEST(those_who_go_ahead_do_not_overtake)
 	is_right();
 	show_both(7, 8, 4000, 3500);
 	h.logs[1].lives[0].ahead = true;
+	h.sightings.all[0].waits = true;
 	IS_WRONG("fifo:");
+	/* Shown as held is what it has had before, with the number of that. */
+	show_both(7, 8, 4000, 3500);
+	h.logs[1].lives[0].ahead = true;
+	is_right();
 	/* And they are in the way of those who came before. */
 	for (unsigned ahead = 0; ahead < 2; ahead++) {
 		try_beside(CALL_TIMEDWRLOCK, ETIMEDOUT, 1000, 3010, 3000, 2501, 5000);

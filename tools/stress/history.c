@@ -145,6 +145,9 @@ size_t history_attribute(struct history *h)
 		e->life = NULL;
 		if (low == log->n || life->called > e->began || life->moved)
 			continue;
+		/* Of a change what is shown as held is what it changes. */
+		if (life->ahead && !e->waits)
+			continue;
 		e->life = life;
 		if (life->seen == INT64_MAX) {
 			life->seen = e->ended;
